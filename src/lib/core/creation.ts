@@ -1,0 +1,31 @@
+import type { Limit, LimitReset } from './money.js'
+import type { Person } from './student.js'
+
+/**
+ * Where a creation stands in the journal:
+ * `open`: asked for, and no answer committed: in doubt unless its run is still at work;
+ * `undoing`: its lost key was found, and its deletion is under way;
+ * `done`: the key and its secret are in the ledger;
+ * `refused`: OpenRouter said no, nothing was made;
+ * `absent`: the listing did not show a key; one may still turn up late;
+ * `undone`: the lost key was deleted.
+ */
+export type CreationState = 'open' | 'undoing' | 'done' | 'refused' | 'absent' | 'undone'
+
+/** What is asked of OpenRouter for one student's key. */
+export interface KeyRequest {
+  student: Person
+  keyName: string
+  limit: Limit
+  limitReset: LimitReset
+}
+
+/** One entry of the journal of creations: written before the request is sent. */
+export interface Creation extends KeyRequest {
+  id: number
+  state: CreationState
+  /** When the request was about to be sent, by this machine's clock. */
+  intendedAt: Date
+  /** The key that came of it, or that is being deleted; null as long as none is known. */
+  keyHash: string | null
+}

@@ -1,0 +1,125 @@
+import type { Creation } from './creation.js'
+import type { Key } from './key.js'
+import { mqIdKey, mqIdOfKeyName } from './key-name.js'
+
+/** What the listing says of the creations whose answer never came. */
+export interface Doubt {
+  /** Keys that nobody has ever seen the secret of: they are of no use to anyone, and are to be deleted. */
+  lost: { creation: Creation; hash: string }[]
+  /** Creations that made nothing. */
+  absent: Creation[]
+  /** Creations whose lost key an earlier run has deleted without being able to write it down. */
+  undone: Creation[]
+  /** Creations of which nothing can be told for certain: a person has to look. */
+  unclear: { creation: Creation; keys: Key[]; why: string }[]
+}
+
+/** How far this machine's clock and OpenRouter's may differ. */
+const CLOCK_SKEW_MS = 15 * 60_000
+/** How long after it was sent a request may still come true, once a listing has shown nothing. */
+const LATE_MS = 60 * 60_000
+
+/**
+ * Settles the creations in doubt. The lost key of a creation is the one with exactly the intended name, made
+ * since the intent, whose secret this ledger has never held, and that has never been used. What does not
+ * fit exactly is left alone.
+ * @param creations journal entries that are open, being undone, or held absent
+ * @param keys everything in OpenRouter, disabled keys included
+ * @param secretHere hashes of the keys whose secret is in the ledger
+ */
+export function settle(
+  creations: readonly Creation[],
+  keys: readonly Key[],
+  secretHere: ReadonlySet<string>,
+): Doubt {
+  const doubt: Doubt = { lost: [], absent: [], undone: [], unclear: [] }
+  if (creations.length === 0) return doubt
+  const namesakes = group(keys, (key) => key.name)
+  const listed = new Set(keys.map((key) => key.hash))
+  const holders = new Set(
+    keys.filter((key) => secretHere.has(key.hash)).map((key) => mqIdKey(mqIdOfKeyName(key.name) ?? '')),
+  )
+  for (const [name, ofName] of group(creations, (creation) => creation.keyName)) {
+    const undoing = ofName.filter((creation) => creation.state === 'undoing')
+    for (const creation of undoing) {
+      const { keyHash } = creation
+      if (keyHash !== null && listed.has(keyHash)) doubt.lost.push({ creation, hash: keyHash })
+      else doubt.undone.push(creation)
+    }
+    const taken = new Set(undoing.map((creation) => creation.keyHash))
+    const unknown = (namesakes.get(name) ?? []).filter(
+      (key) => !secretHere.has(key.hash) && !taken.has(key.hash),
+    )
+    const open = ofName.filter((creation) => creation.state === 'open')
+    const absent = ofName.filter((creation) => creation.state === 'absent')
+    if (open.length > 0) settleOpen(doubt, open, absent, unknown)
+    else settleLate(doubt, absent, unknown, holders)
+  }
+  return doubt
+}
+
+/**
+ * Each unused key found belongs to one of the creations of that name, if there are no more keys than creations:
+ * a creation that was held absent may have come true late, beside the one that is open now.
+ */
+function settleOpen(
+  doubt: Doubt,
+  open: readonly Creation[],
+  absent: readonly Creation[],
+  unknown: readonly Key[],
+) {
+  const all = [...open, ...absent]
+  const earliest = Math.min(...all.map((creation) => creation.intendedAt.getTime()))
+  const candidates = unknown.filter((key) => Date.parse(key.createdAt) >= earliest - CLOCK_SKEW_MS)
+  const why =
+    candidates.length > all.length
+      ? `${candidates.length} keys could be the one that was being made`
+      : candidates.some((key) => key.usage > 0)
+        ? 'the key that was being made has been used by somebody'
+        : undefined
+  if (why !== undefined) {
+    for (const creation of open) doubt.unclear.push({ creation, keys: candidates, why })
+    return
+  }
+  all.forEach((creation, i) => {
+    const key = candidates[i]
+    if (key) doubt.lost.push({ creation, hash: key.hash })
+    else if (creation.state === 'open') doubt.absent.push(creation)
+  })
+}
+
+/**
+ * A creation that was held absent may have come true late. Only where the student has another key, with a
+ * known secret, is it taken for that: otherwise somebody may have made it by hand meanwhile.
+ */
+function settleLate(
+  doubt: Doubt,
+  absent: readonly Creation[],
+  unknown: readonly Key[],
+  holders: ReadonlySet<string>,
+) {
+  const taken = new Set<string>()
+  for (const creation of absent) {
+    if (!holders.has(mqIdKey(creation.student.mqId))) continue
+    const sent = creation.intendedAt.getTime()
+    const fits = (key: Key) => {
+      const made = Date.parse(key.createdAt)
+      return made >= sent - CLOCK_SKEW_MS && made <= sent + LATE_MS && key.usage === 0 && !taken.has(key.hash)
+    }
+    const key = unknown.find(fits)
+    if (!key) continue
+    taken.add(key.hash)
+    doubt.lost.push({ creation, hash: key.hash })
+  }
+}
+
+function group<T>(items: readonly T[], by: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const key = by(item)
+    const members = groups.get(key)
+    if (members) members.push(item)
+    else groups.set(key, [item])
+  }
+  return groups
+}

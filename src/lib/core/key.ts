@@ -1,0 +1,20 @@
+import type { Limit, LimitReset, Usd } from './money.js'
+
+/** One OpenRouter key as OpenRouter describes it; its hash is its identity, its name is neither unique nor fixed. */
+export interface Key {
+  hash: string
+  name: string
+  /** The masked form that OpenRouter shows, `sk-or-v1-0e6…1c96`. Not a secret, and of no use as a key. */
+  label: string
+  disabled: boolean
+  limit: Limit
+  /** US dollars left in this period, or for the key's lifetime where the limit never refills; null is unlimited. */
+  limitRemaining: Usd | null
+  limitReset: LimitReset
+  /** US dollars since the key was made, whatever the reset period; spending on the owner's own providers included. */
+  usage: Usd
+  /** ISO 8601, as OpenRouter writes it. */
+  createdAt: string
+  /** ISO 8601 in UTC, or null where the key does not expire. */
+  expiresAt: string | null
+}

@@ -1,0 +1,205 @@
+import type { Problem } from './errors.js'
+import type { Key } from './key.js'
+import { type Limit, parseLimit } from './money.js'
+import { byEmail } from './student.js'
+import { cell, missingColumns, type Row, type Table } from './table.js'
+
+/** The columns of limits.csv that the tool knows, in their order. */
+export const LIMITS_COLUMNS = [
+  'email',
+  'name',
+  'mq_id',
+  'target_limit',
+  'actual_limit',
+  'target_disabled',
+  'actual_disabled',
+  'key_name',
+  'hash',
+] as const
+
+/** One row of limits.csv: what the instructor asks for one key. */
+export interface Target {
+  /** Line in the file; the header is line 1. */
+  line: number
+  email: string
+  name: string
+  mqId: string
+  /** Undefined asks for nothing: "as it is". */
+  limit: Limit | undefined
+  /** Undefined asks for nothing: "as it is". */
+  disabled: boolean | undefined
+  keyName: string
+  hash: string
+  /** The target cells as the instructor wrote them, to be written back unchanged. */
+  written: { limit: string; disabled: string }
+  /** Cells of columns that are the instructor's own, by the header as the file spells it. */
+  extra: ReadonlyMap<string, string>
+}
+
+const YES = new Set(['true', 'yes', 'y', '1'])
+const NO = new Set(['false', 'no', 'n', '0'])
+
+/** Reads `true` or `false` as spreadsheets and people write them; undefined for anything else. */
+export function parseDisabled(text: string): boolean | undefined {
+  const word = text.trim().toLowerCase()
+  return YES.has(word) ? true : NO.has(word) ? false : undefined
+}
+
+/** Understands limits.csv; every cell that cannot be read, and every key that has two rows, is a problem. */
+export function readTargets(table: Table): { targets: Target[]; problems: Problem[] } {
+  const missing = missingColumns(table, ['email', 'target_limit', 'target_disabled'])
+  if (missing.length > 0) return { targets: [], problems: [...table.problems, ...missing] }
+  const problems = [...table.problems]
+  const seen = new Map<string, number>()
+  const targets = table.rows.map((row) => {
+    problems.push(...cellProblems(row))
+    const hash = cell(row, 'hash')
+    const earlier = seen.get(hash)
+    if (hash !== '' && earlier !== undefined) {
+      problems.push({
+        line: row.line,
+        column: 'hash',
+        value: hash,
+        message: `line ${earlier} is about the same key`,
+      })
+    }
+    seen.set(hash, earlier ?? row.line)
+    return toTarget(row, table)
+  })
+  return { targets, problems: problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
+}
+
+function cellProblems(row: Row): Problem[] {
+  const problems: Problem[] = []
+  const limit = cell(row, 'target_limit')
+  if (limit !== '' && parseLimit(limit) === undefined) {
+    const message = 'is neither an amount of dollars, nor unlimited, nor empty'
+    problems.push({ line: row.line, column: 'target_limit', value: limit, message })
+  }
+  const disabled = cell(row, 'target_disabled')
+  if (disabled !== '' && parseDisabled(disabled) === undefined) {
+    const message = 'is neither true, nor false, nor empty'
+    problems.push({ line: row.line, column: 'target_disabled', value: disabled, message })
+  }
+  if (cell(row, 'hash') === '' && cell(row, 'email') === '') {
+    problems.push({
+      line: row.line,
+      column: 'email',
+      message: 'is empty, and so is hash: which key is meant?',
+    })
+  }
+  return problems
+}
+
+const OURS: ReadonlySet<string> = new Set(LIMITS_COLUMNS)
+
+function toTarget(row: Row, table: Table): Target {
+  const written = { limit: cell(row, 'target_limit'), disabled: cell(row, 'target_disabled') }
+  return {
+    line: row.line,
+    email: cell(row, 'email'),
+    name: cell(row, 'name'),
+    mqId: cell(row, 'mq_id'),
+    limit: written.limit === '' ? undefined : parseLimit(written.limit),
+    disabled: written.disabled === '' ? undefined : parseDisabled(written.disabled),
+    keyName: cell(row, 'key_name'),
+    hash: cell(row, 'hash'),
+    written,
+    extra: new Map(
+      [...table.titles]
+        .filter(([column]) => !OURS.has(column))
+        .map(([column, title]) => [title, cell(row, column)]),
+    ),
+  }
+}
+
+/** A target together with the key it is about; one without a key asks for something that no key can do. */
+export interface FoundTarget {
+  target: Target
+  /** Undefined where no key, or no single key, is meant; `why` then says it. */
+  key: Key | undefined
+  why?: string
+}
+
+/**
+ * Finds the key of each target: by hash, else by address, where the address has one key or one enabled key.
+ * @param keysOfEmail the keys of the student with an address, case aside
+ */
+export function findTargets(
+  targets: readonly Target[],
+  byHash: ReadonlyMap<string, Key>,
+  keysOfEmail: (email: string) => readonly Key[],
+): FoundTarget[] {
+  const lineOf = new Map<string, number>()
+  const claim = (target: Target, key: Key): FoundTarget => {
+    const earlier = lineOf.get(key.hash)
+    if (earlier !== undefined) return { target, key: undefined, why: `line ${earlier} is about the same key` }
+    lineOf.set(key.hash, target.line)
+    return { target, key }
+  }
+  return targets.map((target) => {
+    const key = byHash.get(target.hash)
+    if (key) return claim(target, key)
+    const theirs = keysOfEmail(target.email)
+    const enabled = theirs.filter((k) => !k.disabled)
+    const only = theirs.length === 1 ? theirs[0] : enabled.length === 1 ? enabled[0] : undefined
+    if (only) return claim(target, only)
+    if (theirs.length > 1) return { target, key: undefined, why: `${target.email} has ${theirs.length} keys` }
+    return { target, key: undefined, why: target.hash === '' ? 'no key of this address' : 'no such key' }
+  })
+}
+
+/** One row of limits.csv to be written. */
+export interface LimitsRow {
+  email: string
+  name: string
+  mqId: string
+  targetLimit: string
+  targetDisabled: string
+  keyName: string
+  hash: string
+  /** Undefined where OpenRouter has no such key any more: the row is kept for its target. */
+  actual: { limit: Limit; disabled: boolean } | undefined
+  extra: ReadonlyMap<string, string>
+}
+
+/**
+ * The rows of the next limits.csv: one for each key of the class, and whatever else the instructor has asked
+ * for. A row about a key that is neither of the class nor asked for anything is dropped.
+ * @param keys the keys of the class with their students
+ * @param found the targets of the present file
+ */
+export function nextLimits(
+  keys: readonly { student: { email: string; name: string; mqId: string }; key: Key }[],
+  found: readonly FoundTarget[],
+): LimitsRow[] {
+  const targetOf = new Map(found.flatMap((f) => (f.key ? [[f.key.hash, f.target] as const] : [])))
+  const ofClass = keys.map(({ student, key }) => limitsRow(student, key, targetOf.get(key.hash)))
+  const written = new Set(keys.map(({ key }) => key.hash))
+  const others = found.filter((f) => !(f.key && written.has(f.key.hash)) && asksForSomething(f.target))
+  return [...ofClass, ...others.map((f) => limitsRow(f.target, f.key, f.target))].sort(byEmail)
+}
+
+function asksForSomething(target: Target): boolean {
+  return (
+    target.limit !== undefined || target.disabled !== undefined || [...target.extra.values()].some(Boolean)
+  )
+}
+
+function limitsRow(
+  person: { email: string; name: string; mqId: string },
+  key: Key | undefined,
+  target: Target | undefined,
+): LimitsRow {
+  return {
+    email: person.email,
+    name: person.name,
+    mqId: person.mqId,
+    targetLimit: target?.written.limit ?? '',
+    targetDisabled: target?.written.disabled ?? '',
+    keyName: key?.name ?? target?.keyName ?? '',
+    hash: key?.hash ?? target?.hash ?? '',
+    actual: key && { limit: key.limit, disabled: key.disabled },
+    extra: target?.extra ?? new Map(),
+  }
+}

@@ -1,0 +1,182 @@
+import type { Creation, KeyRequest } from './creation.js'
+import { type Doubt, settle } from './doubt.js'
+import type { Key } from './key.js'
+import { keyName, mqIdKey } from './key-name.js'
+import { matchKeys } from './matching.js'
+import { type Limit, type LimitReset, sumUsd, type Usd } from './money.js'
+import { fullName, type Person, type Student } from './student.js'
+
+/** A student as plans and results name them. */
+export interface StudentRef {
+  email: string
+  name: string
+  mqId: string
+}
+
+/** Makes a student's key. */
+export interface CreateKey extends StudentRef {
+  kind: 'create'
+  keyName: string
+  /** US dollars; null is unlimited. */
+  limit: Limit
+  limitReset: LimitReset
+}
+
+/** Deletes a key that an earlier creation made and whose secret was lost with the answer. */
+export interface DeleteLostKey extends StudentRef {
+  kind: 'delete-lost'
+  keyName: string
+  hash: string
+  /** The entry in the journal of creations. */
+  creationId: number
+}
+
+/** A creation in doubt that is left alone, and why. */
+export interface LeftAlone extends StudentRef {
+  keyName: string
+  /** The keys that could be meant. */
+  hashes: string[]
+  why: string
+}
+
+/** A student who has a key already. */
+export interface KeyHolder extends StudentRef {
+  hashes: string[]
+  /** Whether this ledger holds the secret of one of them. */
+  secretHere: boolean
+}
+
+/** What the class's enabled keys may spend in each period together, in US dollars; null is unlimited. */
+export type Spending = { reset: LimitReset; limit: Limit }[]
+
+/** The changes that give each student of the roster one key. Data: it can be shown, stored and applied. */
+export interface ProvisionPlan {
+  version: 1
+  command: 'provision'
+  /** Deletions first, then creations in the order of the roster. */
+  changes: (DeleteLostKey | CreateKey)[]
+  keyHolders: KeyHolder[]
+  leftAlone: LeftAlone[]
+  /** Journal entries that the listing shows to have made nothing. */
+  absent: number[]
+  /** Journal entries whose lost key is gone: an earlier run deleted it and could not write that down. */
+  undone: number[]
+  /** Students whose address is a placeholder: nothing is made for them. */
+  placeholders: StudentRef[]
+  spending: Spending
+}
+
+/** What a plan is made from. */
+export interface ProvisionInput {
+  /** The roster without placeholder addresses. */
+  students: readonly Student[]
+  placeholders: readonly Student[]
+  /** Everything in OpenRouter, disabled keys included. */
+  keys: readonly Key[]
+  /** Journal entries that are open, being undone, or held absent. */
+  creations: readonly Creation[]
+  /** Hashes of the keys whose secret is in the ledger. */
+  secretHere: ReadonlySet<string>
+  /** Overrides every budget, in US dollars. */
+  limit: Usd | undefined
+  /** The day that goes into the names of new keys, local time. */
+  today: Date
+}
+
+/** Plans the keys of a class: settles what is in doubt, then one key for each student who has none. */
+export function planProvision(input: ProvisionInput): ProvisionPlan {
+  const doubt = settle(input.creations, input.keys, input.secretHere)
+  const lost = doubt.lost.map(deleteLostKey)
+  const leftAlone = doubt.unclear.map(({ creation, keys, why }) => ({
+    ...studentRef(creation.student),
+    keyName: creation.keyName,
+    hashes: keys.map((key) => key.hash),
+    why,
+  }))
+  const lostHashes = new Set(lost.map((change) => change.hash))
+  const matching = matchKeys(
+    input.keys.filter((key) => !lostHashes.has(key.hash)),
+    input.students,
+  )
+  const inDoubt = new Set(leftAlone.map((left) => mqIdKey(left.mqId)))
+  const creates = matching.keyless
+    .filter((student) => !inDoubt.has(mqIdKey(student.mqId)))
+    .map((student) => createKey(student, input))
+  return {
+    version: 1,
+    command: 'provision',
+    changes: [...lost, ...creates],
+    keyHolders: keyHolders(matching.matched, input.secretHere),
+    leftAlone,
+    absent: doubt.absent.map((creation) => creation.id),
+    undone: doubt.undone.map((creation) => creation.id),
+    placeholders: input.placeholders.map(studentRef),
+    spending: spendingOf([
+      ...matching.matched.filter(({ key }) => !key.disabled).map(({ key }) => key),
+      ...creates,
+    ]),
+  }
+}
+
+/** The students whose key needs a limit that neither the roster nor `--limit` gives. */
+export function withoutBudget(
+  plan: ProvisionPlan,
+  students: readonly Student[],
+  limit: Usd | undefined,
+): Student[] {
+  if (limit !== undefined) return []
+  const creates = new Set(plan.changes.flatMap((c) => (c.kind === 'create' ? [c.mqId] : [])))
+  return students.filter((student) => student.budget === undefined && creates.has(student.mqId))
+}
+
+/** The request that a planned creation stands for. */
+export function keyRequest(change: CreateKey, people: ReadonlyMap<string, Person>): KeyRequest {
+  const student = people.get(change.mqId)
+  if (!student) throw new Error(`the plan names ${change.mqId}, who is not on the roster`)
+  return { student, keyName: change.keyName, limit: change.limit, limitReset: change.limitReset }
+}
+
+/** What keys or planned keys may spend together in each period. */
+export function spendingOf(keys: readonly { limit: Limit; limitReset: LimitReset }[]): Spending {
+  return (['daily', 'weekly', 'monthly', null] as const).flatMap((reset) => {
+    const limits = keys.filter((key) => key.limitReset === reset).map((key) => key.limit)
+    if (limits.length === 0) return []
+    const known = limits.filter((limit) => limit !== null)
+    return [{ reset, limit: known.length < limits.length ? null : sumUsd(known) }]
+  })
+}
+
+/** A student as plans and results name them. */
+export function studentRef(person: Person): StudentRef {
+  return { email: person.email, name: fullName(person), mqId: person.mqId }
+}
+
+function createKey(student: Student, input: ProvisionInput): CreateKey {
+  return {
+    kind: 'create',
+    ...studentRef(student),
+    keyName: keyName(student, input.today),
+    // A missing budget is refused before anything is applied: see withoutBudget.
+    limit: input.limit ?? student.budget ?? 0,
+    limitReset: student.limitReset,
+  }
+}
+
+function deleteLostKey({ creation, hash }: Doubt['lost'][number]): DeleteLostKey {
+  const { id, keyName, student } = creation
+  return { kind: 'delete-lost', ...studentRef(student), keyName, hash, creationId: id }
+}
+
+function keyHolders(
+  matched: readonly { student: Person; key: Key }[],
+  secretHere: ReadonlySet<string>,
+): KeyHolder[] {
+  const holders = new Map<Person, KeyHolder>()
+  for (const { student, key } of matched) {
+    const holder = holders.get(student) ?? { ...studentRef(student), hashes: [], secretHere: false }
+    holder.hashes.push(key.hash)
+    holder.secretHere ||= secretHere.has(key.hash)
+    holders.set(student, holder)
+  }
+  return [...holders.values()]
+}

@@ -1,0 +1,73 @@
+import type { Key } from './key.js'
+import type { FoundTarget } from './limits.js'
+import { type Limit, sameLimit } from './money.js'
+import type { StudentRef } from './provision-plan.js'
+
+/** Brings one key to what limits.csv asks for, in one request. */
+export interface UpdateKey extends StudentRef {
+  kind: 'update'
+  keyName: string
+  hash: string
+  /** US dollars; null is unlimited. Absent where the limit stays. */
+  limit?: { from: Limit; to: Limit }
+  /** Absent where the key stays as it is. */
+  disabled?: { from: boolean; to: boolean }
+}
+
+/** The changes that make OpenRouter agree with limits.csv. Data: it can be shown, stored and applied. */
+export interface UpdatePlan {
+  version: 1
+  command: 'update'
+  /** In the order of limits.csv. */
+  changes: UpdateKey[]
+  /** How many rows ask for nothing, or for what already is. */
+  unchanged: number
+  /** Rows that match no key: nothing is done for them. */
+  unmatched: { line: number; email: string; name: string; hash: string; why: string }[]
+}
+
+/** Plans one change for each row whose targets differ from what OpenRouter says. */
+export function planUpdate(found: readonly FoundTarget[]): UpdatePlan {
+  const changes: UpdateKey[] = []
+  const unmatched: UpdatePlan['unmatched'] = []
+  for (const { target, key, why } of found) {
+    if (!key) {
+      const { line, email, name, hash } = target
+      unmatched.push({ line, email, name, hash, why: why ?? 'no such key' })
+      continue
+    }
+    const change = difference(target, key)
+    if (change) changes.push(change)
+  }
+  return {
+    version: 1,
+    command: 'update',
+    changes,
+    unchanged: found.length - changes.length - unmatched.length,
+    unmatched,
+  }
+}
+
+/** The change that brings a key to its target, or undefined where they agree. */
+function difference(target: FoundTarget['target'], key: Key): UpdateKey | undefined {
+  const limit =
+    target.limit !== undefined && !sameLimit(target.limit, key.limit)
+      ? { from: key.limit, to: target.limit }
+      : undefined
+  const disabled =
+    target.disabled !== undefined && target.disabled !== key.disabled
+      ? { from: key.disabled, to: target.disabled }
+      : undefined
+  if (!limit && !disabled) return undefined
+  const { email, name, mqId } = target
+  return {
+    kind: 'update',
+    email,
+    name,
+    mqId,
+    keyName: key.name,
+    hash: key.hash,
+    ...(limit && { limit }),
+    ...(disabled && { disabled }),
+  }
+}
