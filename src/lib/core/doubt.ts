@@ -1,5 +1,5 @@
 import type { Creation } from './creation.js'
-import type { Key } from './key.js'
+import { isUsed, type Key } from './key.js'
 import { mqIdKey, mqIdOfKeyName } from './key-name.js'
 
 /** What the listing says of the creations whose answer never came. */
@@ -74,7 +74,7 @@ function settleOpen(
   const why =
     candidates.length > all.length
       ? `${candidates.length} keys could be the one that was being made`
-      : candidates.some((key) => key.usage > 0)
+      : candidates.some(isUsed)
         ? 'the key that was being made has been used by somebody'
         : undefined
   if (why !== undefined) {
@@ -104,7 +104,7 @@ function settleLate(
     const sent = creation.intendedAt.getTime()
     const fits = (key: Key) => {
       const made = Date.parse(key.createdAt)
-      return made >= sent - CLOCK_SKEW_MS && made <= sent + LATE_MS && key.usage === 0 && !taken.has(key.hash)
+      return made >= sent - CLOCK_SKEW_MS && made <= sent + LATE_MS && !isUsed(key) && !taken.has(key.hash)
     }
     const key = unknown.find(fits)
     if (!key) continue

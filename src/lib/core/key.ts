@@ -11,10 +11,17 @@ export interface Key {
   /** US dollars left in this period, or for the key's lifetime where the limit never refills; null is unlimited. */
   limitRemaining: Usd | null
   limitReset: LimitReset
-  /** US dollars since the key was made, whatever the reset period; spending on the owner's own providers included. */
+  /** US dollars since the key was made, whatever the reset period. */
   usage: Usd
+  /** US dollars spent through the account owner's own provider keys since the key was made. */
+  byokUsage: Usd
   /** ISO 8601, as OpenRouter writes it. */
   createdAt: string
   /** ISO 8601 in UTC, or null where the key does not expire. */
   expiresAt: string | null
+}
+
+/** Whether anybody has ever spent money with a key. */
+export function isUsed(key: Key): boolean {
+  return key.usage > 0 || key.byokUsage > 0
 }

@@ -1,0 +1,107 @@
+import { and, eq, inArray } from 'drizzle-orm'
+import type { Creation, CreationState, KeyRequest } from '../lib/core/creation.js'
+import type { Key } from '../lib/core/key.js'
+import { limitText } from '../lib/core/money.js'
+import { ledgerTime } from '../lib/core/times.js'
+import type { Db } from './connection.js'
+import { keyWriter, logChanges, markGone } from './keys.js'
+import { upsertStudents } from './students.js'
+import { creation, secret } from './tables.js'
+
+/** Writes down that a key is about to be asked for; gives the entry's number. */
+export function intend(db: Db, request: KeyRequest, at: Date): number {
+  const { student, keyName, limit, limitReset } = request
+  const { mqId, email, firstName, lastName } = student
+  const entry = { mqId, email, firstName, lastName, keyName, creditLimit: limit, limitReset }
+  const [row] = db
+    .insert(creation)
+    .values({ ...entry, state: 'open', intendedAt: at })
+    .returning({ id: creation.id })
+    .all()
+  if (!row) throw new Error('SQLite gave no number to a new row')
+  return row.id
+}
+
+/** The entries that may still have left a key behind that nobody knows of. */
+export function unsettled(db: Db): Creation[] {
+  const rows = db
+    .select()
+    .from(creation)
+    .where(inArray(creation.state, ['open', 'undoing', 'absent']))
+    .all()
+  return rows.map((row) => ({
+    id: row.id,
+    state: row.state,
+    student: { mqId: row.mqId, email: row.email, firstName: row.firstName, lastName: row.lastName },
+    keyName: row.keyName,
+    limit: row.creditLimit,
+    limitReset: row.limitReset,
+    intendedAt: row.intendedAt,
+    keyHash: row.keyHash,
+  }))
+}
+
+/** The answer to a creation: its secret, key, student, changelog row, and the end of its entry, all at once. */
+export function complete(
+  db: Db,
+  id: number,
+  request: KeyRequest,
+  made: { key: Key; secret: string },
+  at: Date,
+): void {
+  const { hash } = made.key
+  db.insert(secret)
+    .values({ keyHash: hash, secret: made.secret, obtainedAt: ledgerTime(at) })
+    .run()
+  upsertStudents(db, [request.student], at)
+  keyWriter(db, at)(made.key, request.student.email)
+  logChanges(
+    db,
+    [{ keyHash: hash, action: 'provisioned', oldValue: null, newValue: limitText(made.key.limit) }],
+    at,
+  )
+  close(db, [id], 'done', at, hash)
+}
+
+/** Ends entries that made nothing: refused by OpenRouter, or not to be found in its listing. */
+export function closeEmpty(db: Db, ids: readonly number[], state: 'refused' | 'absent', at: Date): void {
+  close(db, ids, state, at)
+}
+
+/** Writes down that the lost key of a creation is about to be deleted. */
+export function startUndoing(db: Db, id: number, lost: Key, at: Date): void {
+  const entry = db.select().from(creation).where(eq(creation.id, id)).get()
+  if (!entry) throw new Error(`the journal has no entry ${id}`)
+  const { mqId, email, firstName, lastName } = entry
+  upsertStudents(db, [{ mqId, email, firstName, lastName }], at)
+  keyWriter(db, at)(lost, email)
+  db.update(creation).set({ state: 'undoing', keyHash: lost.hash }).where(eq(creation.id, id)).run()
+}
+
+/** Writes down that the lost key of a creation is deleted. */
+export function finishUndoing(db: Db, id: number, at: Date): void {
+  const entry = db
+    .select()
+    .from(creation)
+    .where(and(eq(creation.id, id), eq(creation.state, 'undoing')))
+    .get()
+  if (!entry?.keyHash) return
+  const { keyHash, keyName } = entry
+  markGone(db, keyHash, at)
+  logChanges(db, [{ keyHash, action: 'deleted_lost', oldValue: keyName, newValue: null }], at)
+  close(db, [id], 'undone', at, keyHash)
+}
+
+function close(
+  db: Db,
+  ids: readonly number[],
+  state: CreationState,
+  at: Date,
+  keyHash: string | null = null,
+): void {
+  if (ids.length === 0) return
+  db.update(creation)
+    .set({ state, closedAt: at, keyHash })
+    .where(inArray(creation.id, [...ids]))
+    .run()
+}

@@ -1,0 +1,59 @@
+import { ClassKeysError } from '../lib/core/errors.js'
+
+/** The ledger could not be read or written, or is not one. */
+export class LedgerError extends ClassKeysError {
+  override readonly name = 'LedgerError'
+}
+
+/**
+ * Turns what SQLite says into a sentence for a person; anything else comes back as it is.
+ * @param path the ledger's path as the person gave it
+ */
+export function asLedgerError(error: unknown, path: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const said = MESSAGES.find(([prefix]) => code.startsWith(prefix))
+  return said ? new LedgerError(said[1], said[2](path), 1, { cause: error }) : error
+}
+
+const MESSAGES: readonly [prefix: string, code: string, message: (path: string) => string][] = [
+  ['SQLITE_NOTADB', 'ledger_not_ours', notADatabase],
+  [
+    'SQLITE_BUSY',
+    'ledger_locked',
+    (path) =>
+      `The ledger ${path} is locked by another program. Close whatever has it open, then run the same command again.`,
+  ],
+  [
+    'SQLITE_FULL',
+    'disk_full',
+    (path) =>
+      `The disk is full: the ledger ${path} cannot be written. Make room, then run the same command again.`,
+  ],
+  [
+    'SQLITE_READONLY',
+    'ledger_unwritable',
+    (path) =>
+      `The ledger ${path} or its folder is read-only. Make both writable, then run the same command again.`,
+  ],
+  [
+    'SQLITE_CANTOPEN',
+    'ledger_unwritable',
+    (path) => `The ledger ${path} cannot be opened. Check that you may read and write it and its folder.`,
+  ],
+  [
+    'SQLITE_IOERR',
+    'ledger_unwritable',
+    (path) => `The ledger ${path} cannot be read or written: the disk reports an error. Is it full, or gone?`,
+  ],
+  [
+    'SQLITE_CORRUPT',
+    'ledger_damaged',
+    (path) =>
+      `The ledger ${path} is damaged. Put a backup in its place, or move it away and run class-keys init-db.`,
+  ],
+]
+
+/** What is said of a file that is no database at all. */
+export function notADatabase(path: string): string {
+  return `${path} is not a ledger: it is not an SQLite database. Name another file with --db, or move this one away and run class-keys init-db.`
+}

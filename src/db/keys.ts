@@ -1,0 +1,115 @@
+import { eq, isNull, sql } from 'drizzle-orm'
+import type { Key } from '../lib/core/key.js'
+import { ledgerTime } from '../lib/core/times.js'
+import type { Db } from './connection.js'
+import { changelog, key, keyState } from './tables.js'
+
+/** What is written down about a change to a key. Actions that start with `observed_` were not made by this tool. */
+export interface Change {
+  keyHash: string
+  action: string
+  /** Amounts of US dollars as text, `unlimited`, `true`, `false`; null where there was nothing. */
+  oldValue: string | null
+  newValue: string | null
+}
+
+/** A key as the ledger has it, with what it knows beyond schema v2. */
+export interface KeptKey {
+  keyHash: string
+  keyName: string
+  email: string
+  creditLimit: number | null
+  disabled: boolean
+  /** Null for a key of the Python tool that no listing has shown since. */
+  knownAt: Date | null
+  limitReset: string | null
+  goneAt: string | null
+}
+
+/** Every key of the ledger by hash, those that are gone included. */
+export function readKeys(db: Db): Map<string, KeptKey> {
+  const rows = db
+    .select({
+      keyHash: key.keyHash,
+      keyName: key.keyName,
+      email: key.email,
+      creditLimit: key.creditLimit,
+      disabled: key.disabled,
+      knownAt: keyState.knownAt,
+      limitReset: keyState.limitReset,
+      goneAt: keyState.goneAt,
+    })
+    .from(key)
+    .leftJoin(keyState, eq(keyState.keyHash, key.keyHash))
+    .all()
+  return new Map(rows.map((row) => [row.keyHash, row]))
+}
+
+/** Gives a function that writes a key as OpenRouter describes it, for many keys in one transaction. */
+export function keyWriter(db: Db, knownAt: Date): (theirs: Key, email: string) => void {
+  const writeKey = db
+    .insert(key)
+    .values({
+      keyHash: sql.placeholder('hash'),
+      keyLabel: sql.placeholder('label'),
+      email: sql.placeholder('email'),
+      keyName: sql.placeholder('name'),
+      createdAt: sql.placeholder('createdAt'),
+      creditLimit: sql.placeholder('limit'),
+      disabled: sql.placeholder('disabled'),
+    })
+    .onConflictDoUpdate({
+      target: key.keyHash,
+      set: {
+        keyLabel: sql`excluded.key_label`,
+        email: sql`excluded.email`,
+        keyName: sql`excluded.key_name`,
+        creditLimit: sql`excluded.credit_limit`,
+        disabled: sql`excluded.disabled`,
+      },
+    })
+    .prepare()
+  const writeState = db
+    .insert(keyState)
+    .values({
+      keyHash: sql.placeholder('hash'),
+      limitReset: sql.placeholder('limitReset'),
+      expiresAt: sql.placeholder('expiresAt'),
+      knownAt,
+      goneAt: null,
+    })
+    .onConflictDoUpdate({
+      target: keyState.keyHash,
+      set: {
+        limitReset: sql`excluded.limit_reset`,
+        expiresAt: sql`excluded.expires_at`,
+        knownAt: sql`excluded.known_at`,
+        goneAt: null,
+      },
+    })
+    .prepare()
+  return (theirs, email) => {
+    writeKey.execute({ ...theirs, email })
+    writeState.execute({ ...theirs })
+  }
+}
+
+/** Writes down that a key is no longer in OpenRouter; its row and its history stay. */
+export function markGone(db: Db, hash: string, at: Date): void {
+  db.insert(keyState)
+    .values({ keyHash: hash, knownAt: at, goneAt: ledgerTime(at) })
+    .onConflictDoUpdate({ target: keyState.keyHash, set: { knownAt: at, goneAt: ledgerTime(at) } })
+    .run()
+}
+
+/** Whether a key of the ledger is still in OpenRouter, as far as the ledger knows: a condition for a query that joins key_state. */
+export const isThere = isNull(keyState.goneAt)
+
+/** Writes changes into the changelog, with the change itself and never later. */
+export function logChanges(db: Db, changes: readonly Change[], at: Date): void {
+  for (const change of changes) {
+    db.insert(changelog)
+      .values({ ...change, changedAt: ledgerTime(at) })
+      .run()
+  }
+}

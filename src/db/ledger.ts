@@ -1,0 +1,146 @@
+import { eq } from 'drizzle-orm'
+import type { Creation, KeyRequest } from '../lib/core/creation.js'
+import type { Key } from '../lib/core/key.js'
+import type { Person } from '../lib/core/student.js'
+import type { Connection, Db } from './connection.js'
+import * as creations from './creations.js'
+import { asLedgerError } from './errors.js'
+import { type Change, keyWriter, logChanges } from './keys.js'
+import { addPending, dropPending, type Listing, recordListing } from './listings.js'
+import {
+  type LedgerKey,
+  markHandedOut,
+  readLedgerKeys,
+  secretHashes,
+  type WaitingKey,
+  waitingKeys,
+} from './secrets.js'
+import { readStudents } from './students.js'
+import { key } from './tables.js'
+
+/**
+ * The only door to the database. Its methods are asynchronous, so that another engine can stand behind it one
+ * day; each is one transaction, on the disk before it returns. All throw LedgerError.
+ */
+export class Ledger {
+  readonly #connection: Connection
+
+  /** @param path the ledger's path as the person gave it, for messages */
+  constructor(
+    connection: Connection,
+    readonly path: string,
+  ) {
+    this.#connection = connection
+  }
+
+  /** Everybody the ledger knows by MQ ID. */
+  async students(): Promise<Person[]> {
+    return this.#read(readStudents)
+  }
+
+  /** Brings the ledger to what OpenRouter says; what changed without this tool is logged as `observed_…`. */
+  async recordListing(listing: Listing, now: Date): Promise<void> {
+    this.#write((db) => recordListing(db, listing, now))
+  }
+
+  /** Writes down that a key is about to be asked for; gives the number of the journal's entry. */
+  async intend(request: KeyRequest, at: Date): Promise<number> {
+    return this.#write((db) => creations.intend(db, request, at))
+  }
+
+  /** The journal's entries that may still have left a key behind: open, being undone, or held absent. */
+  async unsettledCreations(): Promise<Creation[]> {
+    return this.#read(creations.unsettled)
+  }
+
+  /** Commits the answer to a creation: secret, key, student, changelog row and the end of the journal's entry. */
+  async completeCreation(
+    id: number,
+    request: KeyRequest,
+    made: { key: Key; secret: string },
+    at: Date,
+  ): Promise<void> {
+    this.#write((db) => creations.complete(db, id, request, made, at))
+  }
+
+  /** Ends the journal's entries that made nothing. */
+  async closeEmptyCreations(ids: readonly number[], state: 'refused' | 'absent', at: Date): Promise<void> {
+    this.#write((db) => creations.closeEmpty(db, ids, state, at))
+  }
+
+  /** Writes down that the lost key of a creation is about to be deleted. */
+  async startUndoing(id: number, lost: Key, at: Date): Promise<void> {
+    this.#write((db) => creations.startUndoing(db, id, lost, at))
+  }
+
+  /** Writes down that the lost keys of creations are deleted, with a changelog row each. */
+  async finishUndoing(ids: readonly number[], at: Date): Promise<void> {
+    this.#write((db) => {
+      for (const id of ids) creations.finishUndoing(db, id, at)
+    })
+  }
+
+  /** The hashes of the keys whose secret is here. */
+  async secretHashes(): Promise<Set<string>> {
+    return this.#read(secretHashes)
+  }
+
+  /** The keys whose secret no file has ever held, in the order they were made. */
+  async waitingKeys(): Promise<WaitingKey[]> {
+    return this.#read(waitingKeys)
+  }
+
+  /** Writes down which file holds the secrets of keys. */
+  async markHandedOut(hashes: readonly string[], file: string): Promise<void> {
+    this.#write((db) => markHandedOut(db, hashes, file))
+  }
+
+  /** Every key that is still in OpenRouter as far as the ledger knows, with its secret if it is here. */
+  async keys(): Promise<LedgerKey[]> {
+    return this.#read(readLedgerKeys)
+  }
+
+  /** Writes down changes that are about to be sent, all in one commit. */
+  async intendChanges(changes: readonly Change[], at: Date): Promise<void> {
+    this.#write((db) => addPending(db, changes, at))
+  }
+
+  /** Writes down changes that OpenRouter has confirmed, with the key as it is now. */
+  async recordChanges(changes: readonly Change[], now: Key, at: Date): Promise<void> {
+    this.#write((db) => {
+      const row = db.select({ email: key.email }).from(key).where(eq(key.keyHash, now.hash)).get()
+      if (row) {
+        logChanges(db, changes, at)
+        keyWriter(db, at)(now, row.email)
+      }
+      dropPending(db, [now.hash])
+    })
+  }
+
+  /** Forgets changes that were about to be sent and that OpenRouter has refused. */
+  async dropChanges(hash: string): Promise<void> {
+    this.#write((db) => dropPending(db, [hash]))
+  }
+
+  /** Closes the file; nothing can be asked of the ledger afterwards. */
+  async close(): Promise<void> {
+    this.#connection.sqlite.close()
+  }
+
+  #read<T>(work: (db: Db) => T): T {
+    try {
+      return work(this.#connection.db)
+    } catch (error) {
+      throw asLedgerError(error, this.path)
+    }
+  }
+
+  /** One transaction that takes the write lock at its start, so that it never has to give up half-way. */
+  #write<T>(work: (db: Db) => T): T {
+    try {
+      return this.#connection.db.transaction((tx) => work(tx), { behavior: 'immediate' })
+    } catch (error) {
+      throw asLedgerError(error, this.path)
+    }
+  }
+}

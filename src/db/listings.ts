@@ -1,0 +1,128 @@
+import { inArray, sql } from 'drizzle-orm'
+import type { Key } from '../lib/core/key.js'
+import type { Matching } from '../lib/core/matching.js'
+import { type Limit, limitText, sameLimit } from '../lib/core/money.js'
+import type { Person } from '../lib/core/student.js'
+import { ledgerTime } from '../lib/core/times.js'
+import type { Db } from './connection.js'
+import { type Change, type KeptKey, keyWriter, logChanges, markGone, readKeys } from './keys.js'
+import { upsertStudents } from './students.js'
+import { pendingChange, usage } from './tables.js'
+
+/** What OpenRouter said, and what it means for the class. */
+export interface Listing {
+  /** Everything in OpenRouter, disabled keys included. */
+  keys: readonly Key[]
+  /** Whose they are. */
+  matching: Matching
+  /** Everybody of the class, also those without a key. */
+  people: readonly Person[]
+  /** When the listing was begun: what the ledger has learnt since is newer. */
+  listedAt: Date
+  /** Whether to write down what each matched key has spent. */
+  withUsage: boolean
+  /** Whether changes whose answer was lost are to be settled: only by the run that holds the lock. */
+  settlePending: boolean
+}
+
+/**
+ * Brings the ledger to what OpenRouter says, and writes down as `observed_…` what changed without this tool.
+ * Must run inside a transaction.
+ */
+export function recordListing(db: Db, listing: Listing, now: Date): void {
+  const { matching, keys, listedAt } = listing
+  upsertStudents(db, listing.people, now)
+  const known = readKeys(db)
+  const pending = readPending(db)
+  const emailOf = new Map(matching.matched.map(({ student, key }) => [key.hash, student.email]))
+  const write = keyWriter(db, listedAt)
+  const changes: Change[] = []
+  for (const theirs of keys) {
+    const ours = known.get(theirs.hash)
+    const email = emailOf.get(theirs.hash) ?? ours?.email
+    if (email === undefined || (ours?.knownAt && ours.knownAt > listedAt)) continue
+    const awaited = pending.get(theirs.hash)
+    // The run that sent the change will write it down; it is not somebody else's doing.
+    if (awaited && !listing.settlePending) continue
+    if (ours) changes.push(...differences(ours, theirs, awaited ?? []))
+    write(theirs, email)
+  }
+  const listed = new Set(keys.map((theirs) => theirs.hash))
+  for (const ours of known.values()) {
+    if (listed.has(ours.keyHash) || ours.goneAt !== null || (ours.knownAt && ours.knownAt > listedAt))
+      continue
+    changes.push({ keyHash: ours.keyHash, action: 'observed_gone', oldValue: ours.keyName, newValue: null })
+    markGone(db, ours.keyHash, listedAt)
+  }
+  logChanges(db, changes, now)
+  if (listing.settlePending && pending.size > 0) db.delete(pendingChange).run()
+  if (listing.withUsage) recordUsage(db, listing, now)
+}
+
+type Pending = typeof pendingChange.$inferSelect
+
+function readPending(db: Db): Map<string, Pending[]> {
+  const byHash = new Map<string, Pending[]>()
+  for (const row of db.select().from(pendingChange).all()) {
+    byHash.set(row.keyHash, [...(byHash.get(row.keyHash) ?? []), row])
+  }
+  return byHash
+}
+
+/** What is different at OpenRouter; a change that we sent and got no answer to is ours, if it came true. */
+function differences(ours: KeptKey, theirs: Key, awaited: readonly Pending[]): Change[] {
+  const all: [field: string, oldValue: string | null, newValue: string | null, differs: boolean][] = [
+    [
+      'limit',
+      limitText(ours.creditLimit),
+      limitText(theirs.limit),
+      !sameLimit(ours.creditLimit as Limit, theirs.limit),
+    ],
+    ['disabled', String(ours.disabled), String(theirs.disabled), ours.disabled !== theirs.disabled],
+    ['name', ours.keyName, theirs.name, ours.keyName !== theirs.name],
+    // The Python tool kept no reset period: what the ledger has never known has not changed.
+    [
+      'limit_reset',
+      ours.limitReset,
+      theirs.limitReset,
+      ours.knownAt !== null && ours.limitReset !== theirs.limitReset,
+    ],
+  ]
+  return all
+    .filter(([, , , differs]) => differs)
+    .map(([field, oldValue, newValue]) => {
+      const sent = awaited.some(
+        (change) => change.action === `update_${field}` && change.newValue === newValue,
+      )
+      return {
+        keyHash: ours.keyHash,
+        action: sent ? `update_${field}` : `observed_${field}`,
+        oldValue,
+        newValue,
+      }
+    })
+}
+
+function recordUsage(db: Db, { matching }: Listing, now: Date): void {
+  const insert = db
+    .insert(usage)
+    .values({ keyHash: sql.placeholder('hash'), usage: sql.placeholder('usage'), checkedAt: ledgerTime(now) })
+    .prepare()
+  for (const { key } of matching.matched) insert.execute({ hash: key.hash, usage: key.usage })
+}
+
+/** Writes down changes that are about to be sent. */
+export function addPending(db: Db, changes: readonly Change[], at: Date): void {
+  for (const change of changes) {
+    db.insert(pendingChange)
+      .values({ ...change, intendedAt: at })
+      .run()
+  }
+}
+
+/** Forgets the changes to a key that were about to be sent: they have been answered. */
+export function dropPending(db: Db, hashes: readonly string[]): void {
+  db.delete(pendingChange)
+    .where(inArray(pendingChange.keyHash, [...hashes]))
+    .run()
+}

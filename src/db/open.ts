@@ -1,0 +1,75 @@
+import { chmodSync, closeSync, linkSync, openSync, rmSync } from 'node:fs'
+import { type Connection, connect, connectToCopy } from './connection.js'
+import { asLedgerError } from './errors.js'
+import { inspectLedger, ledgerExists } from './inspect.js'
+import { Ledger } from './ledger.js'
+import { bringUpToDate } from './migrate.js'
+
+/** Nobody but the owner reads the ledger: it holds the secrets of the keys. */
+const PRIVATE = 0o600
+
+/**
+ * Creates a ledger, whole or not at all: it is made beside the place where it belongs, and then put there.
+ * @returns false where there is one already, which is then brought up to date
+ * @throws LedgerError where the file is not a ledger of schema v2, or cannot be written
+ */
+export async function createLedger(path: string): Promise<boolean> {
+  if (ledgerExists(path)) {
+    const ledger = await openLedger(path)
+    await ledger.close()
+    return false
+  }
+  const draft = `${path}.new-${process.pid}`
+  try {
+    rmSync(draft, { force: true })
+    closeSync(openSync(draft, 'wx', PRIVATE))
+    const connection = connect(draft)
+    try {
+      bringUpToDate(connection, [], path)
+    } finally {
+      connection.sqlite.close()
+    }
+    // A link, unlike a rename, never takes the place of a file that has come there meanwhile.
+    linkSync(draft, path)
+    return true
+  } catch (error) {
+    throw asLedgerError(asFileError(error), path)
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+/**
+ * Opens a ledger and brings it up to date; one of the Python tool is adopted.
+ * @param copy works on a copy in memory, for commands that must not write anything
+ * @throws UsageError `ledger_missing`; LedgerError where the file is not a ledger, or cannot be read or written
+ */
+export async function openLedger(path: string, { copy = false } = {}): Promise<Ledger> {
+  const done = inspectLedger(path)
+  let connection: Connection | undefined
+  try {
+    if (!copy) chmodSync(path, PRIVATE)
+    connection = copy ? connectToCopy(path) : connect(path)
+    bringUpToDate(connection, done, path)
+    return new Ledger(connection, path)
+  } catch (error) {
+    connection?.sqlite.close()
+    throw asLedgerError(asFileError(error), path)
+  }
+}
+
+/** Gives a file error the name that SQLite has for it, so that both are said in the same words. */
+function asFileError(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const names: Record<string, string> = {
+    EACCES: 'SQLITE_CANTOPEN',
+    EPERM: 'SQLITE_CANTOPEN',
+    ENOENT: 'SQLITE_CANTOPEN',
+    ENOTDIR: 'SQLITE_CANTOPEN',
+    EROFS: 'SQLITE_READONLY',
+    ENOSPC: 'SQLITE_FULL',
+    EDQUOT: 'SQLITE_FULL',
+  }
+  const name = names[code]
+  return name === undefined ? error : Object.assign(new Error(code, { cause: error }), { code: name })
+}

@@ -1,0 +1,86 @@
+import { eq, sql } from 'drizzle-orm'
+import { mqIdKey } from '../lib/core/key-name.js'
+import type { Person } from '../lib/core/student.js'
+import { ledgerTime } from '../lib/core/times.js'
+import type { Db } from './connection.js'
+import { key, student } from './tables.js'
+
+/**
+ * Brings the people of the ledger up to date; nobody is ever replaced, so that `created_at` survives. A person
+ * whose address has changed is found by MQ ID, also where two people have swapped theirs.
+ *
+ * Must run inside a transaction.
+ */
+export function upsertStudents(db: Db, people: readonly Person[], at: Date): void {
+  moveAddresses(db, people)
+  const row = {
+    email: sql.placeholder('email'),
+    firstName: sql.placeholder('firstName'),
+    lastName: sql.placeholder('lastName'),
+    mqId: sql.placeholder('mqId'),
+    createdAt: ledgerTime(at),
+  }
+  const upsert = db
+    .insert(student)
+    .values(row)
+    .onConflictDoUpdate({
+      target: student.email,
+      set: {
+        firstName: sql`excluded.first_name`,
+        lastName: sql`excluded.last_name`,
+        mqId: sql`excluded.mq_id`,
+      },
+    })
+    .prepare()
+  for (const { email, firstName, lastName, mqId } of people)
+    upsert.execute({ email, firstName, lastName, mqId })
+}
+
+/** Everybody the ledger knows by MQ ID. */
+export function readStudents(db: Db): Person[] {
+  const rows = db.select().from(student).all()
+  return rows.flatMap(({ email, firstName, lastName, mqId }) =>
+    mqId === null ? [] : [{ email, firstName, lastName, mqId }],
+  )
+}
+
+function moveAddresses(db: Db, people: readonly Person[]): void {
+  const rows = db.select({ email: student.email, mqId: student.mqId }).from(student).all()
+  const addressOf = new Map(
+    rows.flatMap(({ email, mqId }) => (mqId === null ? [] : [[mqIdKey(mqId), email] as const])),
+  )
+  const moves = people.flatMap((person) => {
+    const from = addressOf.get(mqIdKey(person.mqId))
+    return from === undefined || from === person.email ? [] : [{ from, to: person.email, mqId: person.mqId }]
+  })
+  if (moves.length === 0) return
+  // Keys refer to people by address: between the two updates of a move, they refer to nobody.
+  db.run(sql`PRAGMA defer_foreign_keys = ON`)
+  const aside = (mqId: string) => `moving:${mqId}`
+  for (const { from, mqId } of moves) moveAddress(db, from, aside(mqId))
+  for (const { to, mqId } of moves) {
+    giveWay(db, to)
+    moveAddress(db, aside(mqId), to)
+  }
+}
+
+/**
+ * Takes an address from the person who has it in the ledger and is not on the roster with it any more: the
+ * roster has given it to somebody else.
+ */
+function giveWay(db: Db, email: string): void {
+  const holder = db.select().from(student).where(eq(student.email, email)).get()
+  if (!holder) return
+  const name = holder.mqId ?? `unknown-${email.replace(/@.*/, '')}`
+  for (let n = 1; ; n++) {
+    const free = `${name}${n === 1 ? '' : `-${n}`}@FIXME.mq.edu.au`
+    if (db.select().from(student).where(eq(student.email, free)).get()) continue
+    moveAddress(db, email, free)
+    return
+  }
+}
+
+function moveAddress(db: Db, from: string, to: string): void {
+  db.update(student).set({ email: to }).where(eq(student.email, from)).run()
+  db.update(key).set({ email: to }).where(eq(key.email, from)).run()
+}

@@ -1,0 +1,105 @@
+import { index, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+
+/*
+ * Schema v2: these five tables keep exactly these columns, so that a ledger made by the Python tool that came
+ * before opens as it is, and stays readable by it. Everything else goes into tables of its own, below.
+ */
+
+/** The people of the class; the address is the key, the MQ ID the identity. */
+export const student = sqliteTable('student', {
+  email: text('email').primaryKey(),
+  firstName: text('first_name').notNull(),
+  lastName: text('last_name').notNull(),
+  mqId: text('mq_id').unique(),
+  createdAt: text('created_at').notNull(),
+})
+
+/** The keys of the people of the class. */
+export const key = sqliteTable('key', {
+  keyHash: text('key_hash').primaryKey(),
+  /** The masked form that OpenRouter shows. */
+  keyLabel: text('key_label'),
+  email: text('email')
+    .notNull()
+    .references(() => student.email),
+  keyName: text('key_name').notNull(),
+  createdAt: text('created_at').notNull(),
+  /** US dollars; null is unlimited. */
+  creditLimit: real('credit_limit'),
+  disabled: integer('disabled', { mode: 'boolean' }).notNull().default(false),
+})
+
+/** What a key had spent when it was looked at, in US dollars. */
+export const usage = sqliteTable('usage', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  keyHash: text('key_hash')
+    .notNull()
+    .references(() => key.keyHash),
+  usage: real('usage').notNull(),
+  checkedAt: text('checked_at').notNull(),
+})
+
+/** Every change to a key. Rows are only ever added. */
+export const changelog = sqliteTable('changelog', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  keyHash: text('key_hash').references(() => key.keyHash),
+  action: text('action').notNull(),
+  oldValue: text('old_value'),
+  newValue: text('new_value'),
+  changedAt: text('changed_at').notNull(),
+})
+
+/** One row: 2. */
+export const schemaVersion = sqliteTable('schema_version', { version: integer('version').notNull() })
+
+/* Tables of our own. */
+
+/** What we know of a key beyond schema v2. */
+export const keyState = sqliteTable('key_state', {
+  keyHash: text('key_hash').primaryKey(),
+  limitReset: text('limit_reset', { enum: ['daily', 'weekly', 'monthly'] }),
+  expiresAt: text('expires_at'),
+  /** When this tool last changed the key or saw it: an older listing knows less than the ledger. */
+  knownAt: integer('known_at', { mode: 'timestamp_ms' }).notNull(),
+  /** When the key was found to be gone from OpenRouter, or was deleted by us. */
+  goneAt: text('gone_at'),
+})
+
+/** The plaintext of keys, each from the answer to its creation. */
+export const secret = sqliteTable('secret', {
+  keyHash: text('key_hash').primaryKey(),
+  secret: text('secret').notNull(),
+  obtainedAt: text('obtained_at').notNull(),
+  /** The file that it was handed out in; null as long as no file has ever held it. */
+  handedOutIn: text('handed_out_in'),
+})
+
+/** The journal of creations: an entry is committed before its request is sent. */
+export const creation = sqliteTable(
+  'creation',
+  {
+    id: integer('id').primaryKey({ autoIncrement: true }),
+    mqId: text('mq_id').notNull(),
+    email: text('email').notNull(),
+    firstName: text('first_name').notNull(),
+    lastName: text('last_name').notNull(),
+    keyName: text('key_name').notNull(),
+    creditLimit: real('credit_limit'),
+    limitReset: text('limit_reset', { enum: ['daily', 'weekly', 'monthly'] }),
+    state: text('state', { enum: ['open', 'undoing', 'done', 'refused', 'absent', 'undone'] }).notNull(),
+    keyHash: text('key_hash'),
+    intendedAt: integer('intended_at', { mode: 'timestamp_ms' }).notNull(),
+    closedAt: integer('closed_at', { mode: 'timestamp_ms' }),
+  },
+  (table) => [index('creation_state').on(table.state)],
+)
+
+/** Changes that are about to be sent: what comes true without its answer being committed is found in the next listing. */
+export const pendingChange = sqliteTable('pending_change', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  keyHash: text('key_hash').notNull(),
+  action: text('action').notNull(),
+  oldValue: text('old_value'),
+  newValue: text('new_value'),
+  intendedAt: integer('intended_at', { mode: 'timestamp_ms' }).notNull(),
+})

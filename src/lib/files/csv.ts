@@ -1,0 +1,99 @@
+import Papa from 'papaparse'
+import type { Problem } from '../core/errors.js'
+import { columnKey, type Row, type Table } from '../core/table.js'
+
+/** What a spreadsheet puts before a cell that it must not run, and what we take away again when we read it. */
+const DEFUSED = /^'(?=[=+\-@\t\r])/
+
+/**
+ * Reads separated values: `,`, `;` or tab, whichever the header uses; a byte order mark, CRLF and blank lines
+ * are accepted, cells are trimmed. Everything stays text: `00123` is not a number.
+ */
+export function parseCsv(text: string): Table {
+  const source = text.replace(/^\ufeff/, '')
+  const problems: Problem[] = []
+  const records = readRecords(source, problems)
+  const header = records.find((record) => !isBlank(record.cells))
+  if (!header)
+    return { columns: [], titles: new Map(), rows: [], problems: [{ message: 'the file is empty' }] }
+  const columns = header.cells.map(columnKey)
+  const twice = columns.filter((column, i) => column !== '' && columns.indexOf(column) !== i)
+  problems.push(
+    ...[...new Set(twice)].map((column) => ({
+      line: header.line,
+      column,
+      message: 'this column is there twice',
+    })),
+  )
+  const rows = records
+    .slice(records.indexOf(header) + 1)
+    .filter((record) => !isBlank(record.cells))
+    .map((record) => toRow(record, columns, problems))
+  return {
+    columns,
+    titles: new Map(columns.map((column, i) => [column, header.cells[i] ?? ''])),
+    rows,
+    problems,
+  }
+}
+
+interface Line {
+  line: number
+  cells: string[]
+}
+
+function readRecords(source: string, problems: Problem[]): Line[] {
+  const records: Line[] = []
+  let line = 1
+  let position = 0
+  Papa.parse<string[]>(source, {
+    delimiter: delimiterOf(source),
+    step: ({ data, errors, meta }) => {
+      records.push({ line, cells: data.map((text) => text.trim().replace(DEFUSED, '')) })
+      problems.push(
+        ...errors
+          .filter((e) => e.type === 'Quotes')
+          .map(() => ({ line, message: 'a quotation mark is not closed' })),
+      )
+      line += linesIn(source, position, meta.cursor)
+      position = meta.cursor
+    },
+  })
+  return records
+}
+
+function toRow({ line, cells }: Line, columns: readonly string[], problems: Problem[]): Row {
+  const beyond = cells.slice(columns.length).filter((text) => text !== '')
+  if (beyond.length > 0) {
+    const message = `has more cells than the header has columns (${cells.length} and ${columns.length}); is a comma in a name not quoted?`
+    problems.push({ line, value: beyond.join(', '), message })
+  }
+  return { line, cells: new Map(columns.map((column, i) => [column, cells[i] ?? ''])) }
+}
+
+function isBlank(cells: readonly string[]): boolean {
+  return cells.every((text) => text === '')
+}
+
+/** The separator that the first line with text uses most outside of quotes. */
+function delimiterOf(source: string): string {
+  const header = (/^[^\n\r]*\S[^\n\r]*$/m.exec(source)?.[0] ?? '').replace(/"[^"]*"/g, '')
+  const count = (separator: string) => header.split(separator).length
+  return [',', ';', '\t'].reduce((best, next) => (count(next) > count(best) ? next : best))
+}
+
+function linesIn(text: string, from: number, to: number): number {
+  return text.slice(from, to).split(/\r\n|\n|\r/).length - 1
+}
+
+/**
+ * Writes separated values, `,` and LF, a cell that a spreadsheet would run as a formula defused by a `'`.
+ * @param columns the header, which is also the order of each row's cells
+ */
+export function csvText(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const text = Papa.unparse(
+    { fields: [...columns], data: rows as string[][] },
+    { newline: '\n', escapeFormulae: true },
+  )
+  return `${text}\n`
+}

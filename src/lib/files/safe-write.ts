@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import { link, open, rename, stat, unlink } from 'node:fs/promises'
+import { basename, dirname, join, parse } from 'node:path'
+import { ClassKeysError } from '../core/errors.js'
+
+/** Who may read a file with secrets: its owner alone. */
+export const PRIVATE = 0o600
+/** What a file without secrets is given before the umask. */
+const ORDINARY = 0o644
+
+/**
+ * Puts a new content in the place of a file at once: whoever reads it sees the old one or the new one, whole.
+ * The permissions of the old file stay.
+ * @throws ClassKeysError `file_unwritable`
+ */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  await writing(path, async () => {
+    const mode = await stat(path).then(
+      (old) => old.mode & 0o777,
+      () => ORDINARY,
+    )
+    const draft = await writeDraft(path, text, mode)
+    await rename(draft, path).catch((error) => discard(draft, error))
+    await syncFolder(path)
+  })
+}
+
+/**
+ * Writes a file that is not there yet; where the name is taken, `-2`, `-3`, … goes before its ending.
+ * @returns the path that was written
+ * @throws ClassKeysError `file_unwritable`
+ */
+export async function createFile(path: string, text: string, mode = ORDINARY): Promise<string> {
+  return writing(path, async () => {
+    const draft = await writeDraft(path, text, mode)
+    const { dir, name, ext } = parse(path)
+    for (let n = 1; ; n++) {
+      const free = n === 1 ? path : join(dir, `${name}-${n}${ext}`)
+      try {
+        // A link, unlike a rename, fails where the name is taken.
+        await link(draft, free)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue
+        await discard(draft, error)
+      }
+      await unlink(draft)
+      await syncFolder(path)
+      return free
+    }
+  })
+}
+
+/**
+ * Finds out whether a folder takes files, by writing one into it and taking it away again.
+ * @throws ClassKeysError `file_unwritable`
+ */
+export async function probeFolder(folder: string): Promise<void> {
+  const path = join(folder, '.class-keys-probe')
+  await writing(path, async () => unlink(await writeDraft(path, 'x'.repeat(4096), PRIVATE)))
+}
+
+/** A file beside the one that is meant, complete and on the disk, with its permissions from the first byte. */
+async function writeDraft(path: string, text: string, mode: number): Promise<string> {
+  const draft = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
+  const file = await open(draft, 'wx', mode)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } catch (error) {
+    await discard(draft, error)
+  } finally {
+    await file.close()
+  }
+  return draft
+}
+
+async function discard(draft: string, error: unknown): Promise<never> {
+  await unlink(draft).catch(() => {})
+  throw error
+}
+
+/** Makes a new name in a folder survive a power cut; a system that cannot do that to folders does it by itself. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(dirname(path)).catch(() => undefined)
+  await folder?.sync().catch(() => {})
+  await folder?.close()
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  ENOENT: 'the folder does not exist',
+  ENOTDIR: 'not a folder',
+}
+
+async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
+    const folder = dirname(path)
+    const message = `${basename(path)} cannot be written in ${folder} (${REASONS[code] ?? code}). Run class-keys in a folder that you may write to.`
+    throw new ClassKeysError('file_unwritable', message, 1, { cause: error })
+  }
+}

@@ -1,0 +1,131 @@
+import { HTTPError, type KyInstance } from 'ky'
+import type { z } from 'zod'
+import type { KeyRequest } from '../core/creation.js'
+import type { Key } from '../core/key.js'
+import type { Limit } from '../core/money.js'
+import { OpenRouterError } from './errors.js'
+import { readWhole } from './listing.js'
+import { Pace } from './pace.js'
+import { asOpenRouterError, LONGEST_WAIT_MS, type Retries, retryAfterMs, transport } from './transport.js'
+import { createdAnswer, deletedAnswer, keyAnswer, pageAnswer } from './wire.js'
+
+/** How to reach an OpenRouter account. */
+export interface Account {
+  /** `https://openrouter.ai/api/v1`, or the address of a sandbox. */
+  baseUrl: string
+  managementKey: string
+}
+
+/** What one `PATCH` changes; what is absent stays. */
+export interface KeyChange {
+  /** US dollars; null is unlimited. */
+  limit?: Limit
+  disabled?: boolean
+}
+
+/** A request that was refused as too fast is sent again so often before it counts as failed. */
+const MOST_SLOW_DOWNS = 40
+
+/** The management API of one OpenRouter account. Every method throws OpenRouterError. */
+export class OpenRouter {
+  /** What had to be asked again so far. */
+  readonly retries: Retries = { rateLimited: 0, serverErrors: 0, timeouts: 0, lostConnections: 0 }
+  readonly #http: KyInstance
+  readonly #pace: Pace
+  readonly #account: Account
+  readonly #signal: AbortSignal | undefined
+
+  /**
+   * @param concurrency how many requests run at a time at best; fewer after OpenRouter asks to slow down
+   * @param signal gives up on everything under way
+   */
+  constructor(
+    account: Account,
+    { concurrency = 8, signal }: { concurrency?: number; signal?: AbortSignal } = {},
+  ) {
+    this.#account = account
+    this.#http = transport(account.baseUrl, account.managementKey, this.retries)
+    this.#pace = new Pace(concurrency)
+    this.#signal = signal
+  }
+
+  /**
+   * Every key of the account, disabled ones included, newest first; consistent even if keys come and go.
+   * @param onProgress is told how many keys have been read so far
+   */
+  listKeys(onProgress?: (count: number) => void): Promise<Key[]> {
+    return readWhole(
+      (offset) => this.#send('get', 'keys', pageAnswer, { searchParams: { offset, include_disabled: true } }),
+      onProgress,
+    )
+  }
+
+  /**
+   * Makes a key and gives its secret, which no later answer will hold. Sent again only after an answer that
+   * proves that nothing was made; an error that does not prove it leaves the creation in doubt.
+   */
+  createKey(request: KeyRequest): Promise<{ key: Key; secret: string }> {
+    const { keyName: name, limit, limitReset: limit_reset } = request
+    return this.#send('post', 'keys', createdAnswer, { json: { name, limit, limit_reset } })
+  }
+
+  /** Changes a key and gives it whole, as it is afterwards. */
+  updateKey(hash: string, change: KeyChange): Promise<Key> {
+    return this.#send('patch', `keys/${encodeURIComponent(hash)}`, keyAnswer, { json: change })
+  }
+
+  /** Deletes a key. One that is gone already counts as deleted: a retried request may have done it the first time. */
+  async deleteKey(hash: string): Promise<void> {
+    try {
+      await this.#send('delete', `keys/${encodeURIComponent(hash)}`, deletedAnswer)
+    } catch (error) {
+      if (!(error instanceof OpenRouterError && error.status === 404)) throw error
+    }
+  }
+
+  async #send<Schema extends z.ZodType>(
+    method: 'get' | 'post' | 'patch' | 'delete',
+    path: string,
+    schema: Schema,
+    options: { json?: unknown; searchParams?: Record<string, string | number | boolean> } = {},
+  ): Promise<z.output<Schema>> {
+    const { baseUrl, managementKey } = this.#account
+    for (let slowDowns = 0; ; slowDowns++) {
+      const slot = await this.#pace.slot(this.#signal)
+      try {
+        const response = await this.#http(path, {
+          ...options,
+          method,
+          ...(this.#signal && { signal: this.#signal }),
+        })
+        slot.succeeded()
+        return understood(schema, await response.json())
+      } catch (error) {
+        const wait = waitOf(error, slowDowns)
+        if (wait === undefined) throw await asOpenRouterError(error, baseUrl, managementKey)
+        this.retries.rateLimited++
+        slot.slowDown(wait)
+      } finally {
+        slot.release()
+      }
+    }
+  }
+}
+
+/** How long to wait before a refused request is sent again, in milliseconds; undefined where it is not to be. */
+function waitOf(error: unknown, slowDowns: number): number | undefined {
+  if (!(error instanceof HTTPError) || error.response.status !== 429 || slowDowns >= MOST_SLOW_DOWNS)
+    return undefined
+  const wait = retryAfterMs(error.response) ?? Math.min(500 * 2 ** slowDowns, 30_000)
+  return wait <= LONGEST_WAIT_MS ? wait : undefined
+}
+
+function understood<Schema extends z.ZodType>(schema: Schema, answer: unknown): z.output<Schema> {
+  const result = schema.safeParse(answer)
+  if (result.success) return result.data
+  const where = result.error.issues[0]?.path.join('.') ?? ''
+  throw new OpenRouterError(
+    'bad_answer',
+    `OpenRouter's answer is not what its documentation promises (${where}).`,
+  )
+}

@@ -1,0 +1,162 @@
+import ky, { HTTPError, type KyInstance, TimeoutError } from 'ky'
+import { OpenRouterError, withoutSecrets } from './errors.js'
+import { errorAnswer } from './wire.js'
+
+/** How often something had to be asked again, and why. */
+export interface Retries {
+  rateLimited: number
+  serverErrors: number
+  timeouts: number
+  lostConnections: number
+}
+
+const TIMEOUT_MS = 30_000
+/** Reading, changing and deleting are tried again so often; making a key never is. */
+const MOST_RETRIES = 4
+/** A server that asks for a longer pause than this is not waited for. */
+export const LONGEST_WAIT_MS = 120_000
+
+/** The answer was cut short, or is not the JSON that it claims to be. */
+class GarbledAnswerError extends Error {
+  override readonly name = 'GarbledAnswerError'
+}
+
+/**
+ * A ky instance for one OpenRouter account. `GET`, `PATCH` and `DELETE` are idempotent and are tried again
+ * after lost connections, timeouts, answers that cannot be read, and 5xx; `POST` never. 429 is left to the
+ * caller, who also has to slow down.
+ */
+export function transport(baseUrl: string, managementKey: string, retries: Retries): KyInstance {
+  return ky.create({
+    prefixUrl: baseUrl,
+    headers: { authorization: `Bearer ${managementKey}` },
+    timeout: TIMEOUT_MS,
+    fetch: fetchWhole,
+    retry: {
+      limit: MOST_RETRIES,
+      methods: ['get', 'patch', 'delete'],
+      statusCodes: [500, 502, 503, 504],
+      afterStatusCodes: [503],
+      maxRetryAfter: LONGEST_WAIT_MS,
+      retryOnTimeout: true,
+      jitter: true,
+      backoffLimit: 5_000,
+      shouldRetry: ({ error }) =>
+        error instanceof HTTPError && (retryAfterMs(error.response) ?? 0) > LONGEST_WAIT_MS
+          ? false
+          : undefined,
+    },
+    hooks: {
+      beforeRetry: [
+        ({ error }) => {
+          if (error instanceof HTTPError) retries.serverErrors++
+          else if (error instanceof TimeoutError) retries.timeouts++
+          else retries.lostConnections++
+        },
+      ],
+    },
+  })
+}
+
+/**
+ * A `fetch` that comes back only with the whole answer, so that the timeout covers the body too, and that
+ * takes a success which is not JSON for the lost answer that it is.
+ */
+async function fetchWhole(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
+  const response = await fetch(input, init)
+  const body = await response.text()
+  if (response.ok && !isJson(body)) {
+    const what = /^\s*</.test(body) ? 'an HTML page' : 'something that is not JSON'
+    throw new GarbledAnswerError(`${what} (status ${response.status})`)
+  }
+  const { status, statusText, headers } = response
+  return new Response(status === 204 || status === 304 ? null : body, { status, statusText, headers })
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** How long an answer asks to wait, in milliseconds: `Retry-After` in seconds or as a date. */
+export function retryAfterMs(response: Response): number | undefined {
+  const header = response.headers.get('retry-after')
+  if (header === null) return undefined
+  const ms = /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now()
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+}
+
+/**
+ * Turns whatever a request can fail with into the project's own error.
+ * @param baseUrl named in the message, so that a wrong address is seen
+ */
+export async function asOpenRouterError(
+  error: unknown,
+  baseUrl: string,
+  managementKey: string,
+): Promise<Error> {
+  if (error instanceof HTTPError) return fromAnswer(error.response, managementKey)
+  if (error instanceof TimeoutError) {
+    return new OpenRouterError('no_answer', `${baseUrl} did not answer within ${TIMEOUT_MS / 1000} seconds.`)
+  }
+  if (error instanceof GarbledAnswerError) {
+    const advice = 'Is OPENROUTER_BASE_URL right, and is there a login page or proxy in between?'
+    return new OpenRouterError('bad_answer', `${baseUrl} answered with ${error.message}. ${advice}`)
+  }
+  if (error instanceof TypeError) {
+    const reason = networkReason(error)
+    return new OpenRouterError('no_answer', `${baseUrl} could not be reached (${reason}). Check the network.`)
+  }
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+async function fromAnswer(response: Response, managementKey: string): Promise<OpenRouterError> {
+  const { status } = response
+  const words = withoutSecrets(await wordsOf(response), managementKey)
+  if (status === 401) {
+    const advice =
+      'Check OPENROUTER_PROVISIONING_KEY; management keys are made at https://openrouter.ai/settings/management-keys.'
+    return new OpenRouterError(
+      'unauthorized',
+      `OpenRouter does not accept the management key (401: ${words}). ${advice}`,
+      401,
+    )
+  }
+  if (status === 403) {
+    const advice =
+      'The key in OPENROUTER_PROVISIONING_KEY must be a management key, not one for using models.'
+    return new OpenRouterError('forbidden', `OpenRouter refused (403: ${words}). ${advice}`, 403)
+  }
+  if (status === 429) {
+    const advice = 'Wait a while, then run the same command again.'
+    return new OpenRouterError('rate_limited', `OpenRouter asks to slow down (429: ${words}). ${advice}`, 429)
+  }
+  if (status < 500) return new OpenRouterError('refused', `OpenRouter refused (${status}: ${words}).`, status)
+  const advice = 'Run the same command again in a while.'
+  return new OpenRouterError('no_answer', `OpenRouter failed (${status}: ${words}). ${advice}`, status)
+}
+
+/** OpenRouter's own message, or what kind of answer it is; cut to a length that fits a sentence. */
+async function wordsOf(response: Response): Promise<string> {
+  const body = await response.text()
+  if (isJson(body)) {
+    const answer = errorAnswer.safeParse(JSON.parse(body))
+    if (answer.success) return answer.data.error.message.slice(0, 200).replace(/\s+/g, ' ').replace(/\.$/, '')
+  }
+  return /^\s*</.test(body) ? 'an HTML page' : response.statusText || 'no message'
+}
+
+/** The reason of a failed `fetch`, which hides it in nested causes: `ECONNREFUSED`, `ENOTFOUND`, … */
+function networkReason(error: Error): string {
+  let cause: unknown = error
+  while (cause instanceof Error) {
+    if ('code' in cause && typeof cause.code === 'string') return cause.code
+    if (cause instanceof AggregateError && cause.errors.length > 0) cause = cause.errors[0]
+    else cause = cause.cause
+  }
+  return error.message
+}
