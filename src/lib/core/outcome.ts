@@ -1,0 +1,39 @@
+import type { StudentRef } from './provision-plan.js'
+
+/** What became of one student in a run that changes OpenRouter. */
+export type OutcomeKind =
+  /** A key was made, and its secret is in the ledger. */
+  | 'created'
+  /** The student had a key before the run. */
+  | 'already had one'
+  /** A key whose secret had been lost was deleted, and a new one made. */
+  | 'healed'
+  /** The key is as limits.csv asks. */
+  | 'updated'
+  /** OpenRouter refused, or did something else than was asked. */
+  | 'failed'
+  /** No answer came: the same command, run again, settles it. */
+  | 'in doubt'
+  /** The run ended before it came to this student. */
+  | 'not tried'
+
+/** One student's line in the summary of a run. */
+export interface StudentOutcome extends StudentRef {
+  outcome: OutcomeKind
+  /** Why, where it did not go well. */
+  reason?: string
+  keyName?: string
+  hash?: string
+}
+
+/** Whether an outcome leaves something to do. */
+export function isUnfinished(outcome: StudentOutcome): boolean {
+  return outcome.outcome === 'failed' || outcome.outcome === 'in doubt' || outcome.outcome === 'not tried'
+}
+
+/** How many students there are of each kind. */
+export function countOutcomes(outcomes: readonly StudentOutcome[]): Partial<Record<OutcomeKind, number>> {
+  const counts: Partial<Record<OutcomeKind, number>> = {}
+  for (const { outcome } of outcomes) counts[outcome] = (counts[outcome] ?? 0) + 1
+  return counts
+}

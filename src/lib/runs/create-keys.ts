@@ -1,0 +1,113 @@
+import type { Creation } from '../core/creation.js'
+import type { Key } from '../core/key.js'
+import { formatLimit, sameLimit } from '../core/money.js'
+import type { StudentOutcome } from '../core/outcome.js'
+import { type CreateKey, keyRequest } from '../core/provision-plan.js'
+import type { Person } from '../core/student.js'
+import { OpenRouterError } from '../openrouter/errors.js'
+import type { RunPorts } from './ports.js'
+import { workThrough } from './workers.js'
+
+/** What came of making keys. */
+export interface Creations {
+  outcomes: StudentOutcome[]
+  /** The keys that were made and whose secrets are in the ledger. */
+  made: Key[]
+  /** Why no further key was made, where that holds for all students. */
+  stoppedBy?: Error
+}
+
+/** So many requests without an answer in a row, and none with one, mean that OpenRouter is out of order. */
+const HOPELESS = 16
+
+/**
+ * Makes the keys of a plan, several at a time. Each is written into the journal before it is asked for, and
+ * its secret is committed before anything else happens with it. One student's refusal does not stop the
+ * others, unless it would be everybody's.
+ * @param onProgress is told how many students are done
+ */
+export async function createKeys(
+  changes: readonly CreateKey[],
+  people: ReadonlyMap<string, Person>,
+  ports: RunPorts,
+  onProgress: (done: number) => void,
+): Promise<Creations> {
+  const result: Creations = { outcomes: [], made: [] }
+  let unanswered = 0
+  let forbidden: Error | undefined
+  const goOn = () => !ports.stopping.aborted && !result.stoppedBy && !forbidden && unanswered < HOPELESS
+
+  const createOne = async (change: CreateKey) => {
+    try {
+      const outcome = await createKey(change, people, ports)
+      unanswered = 0
+      result.made.push(outcome.key)
+      result.outcomes.push(outcome.of)
+    } catch (error) {
+      if (!(error instanceof Unmade)) {
+        result.stoppedBy ??= error as Error
+        result.outcomes.push({ ...outcomeOf(change), outcome: 'in doubt', reason: (error as Error).message })
+        return
+      }
+      result.outcomes.push({ ...outcomeOf(change), outcome: error.outcome, reason: error.message })
+      if (error.outcome === 'in doubt') unanswered++
+      if (error.status === 401) result.stoppedBy ??= error.reason
+      if (error.status === 403 && result.made.length === 0) forbidden ??= error.reason
+    } finally {
+      onProgress(result.outcomes.length)
+    }
+  }
+
+  let rest = await workThrough(changes, ports.concurrency, goOn, createOne)
+  // A 403 before anything was made may be everybody's. Those that were under way beside it tell.
+  if (forbidden && result.made.length > 0) {
+    forbidden = undefined
+    rest = await workThrough(rest, ports.concurrency, goOn, createOne)
+  }
+  result.stoppedBy ??= forbidden
+  result.outcomes.push(
+    ...rest.map((change): StudentOutcome => ({ ...outcomeOf(change), outcome: 'not tried' })),
+  )
+  return result
+}
+
+/** A creation that gave no key, or none that anybody knows of. */
+class Unmade extends Error {
+  readonly status: number | undefined
+
+  constructor(
+    readonly outcome: 'failed' | 'in doubt',
+    readonly reason: Error,
+  ) {
+    super(reason.message)
+    this.status = reason instanceof OpenRouterError ? reason.status : undefined
+  }
+}
+
+/** @throws Unmade where OpenRouter gave no key; what the ledger throws, where it could not be written */
+async function createKey(change: CreateKey, people: ReadonlyMap<string, Person>, ports: RunPorts) {
+  const { ledger, openRouter, now } = ports
+  const request = keyRequest(change, people)
+  const id: Creation['id'] = await ledger.intend(request, now())
+  const made = await openRouter.createKey(request).catch(async (error: Error) => {
+    const refused = error instanceof OpenRouterError && error.provesNothingDone
+    if (refused) await ledger.closeEmptyCreations([id], 'refused', now())
+    throw new Unmade(refused ? 'failed' : 'in doubt', error)
+  })
+  await ledger.completeCreation(id, request, made, now())
+  return { key: made.key, of: { ...outcomeOf(change), hash: made.key.hash, ...verified(change, made.key) } }
+}
+
+/** Compares a new key with what was asked for: a limit that did not come through is money. */
+function verified(change: CreateKey, key: Key): Pick<StudentOutcome, 'outcome' | 'reason'> {
+  if (sameLimit(change.limit, key.limit) && change.limitReset === key.limitReset)
+    return { outcome: 'created' }
+  const words = (limit: CreateKey['limit'], reset: CreateKey['limitReset']) =>
+    `${formatLimit(limit)}${reset === null ? '' : ` ${reset}`}`
+  const reason = `a key was made, but with ${words(key.limit, key.limitReset)} instead of ${words(change.limit, change.limitReset)}`
+  return { outcome: 'failed', reason }
+}
+
+function outcomeOf({ email, name, mqId, keyName }: CreateKey) {
+  return { email, name, mqId, keyName }
+}

@@ -1,0 +1,50 @@
+import { Command } from '@oclif/core'
+import { ClassKeysError } from '../core/errors.js'
+import { paint } from './colour.js'
+import { type ErrorResult, errorLines, errorResult, exitCodeOf } from './error-view.js'
+
+/** What all commands share: `--json`, and one way for errors to reach a person or a script. */
+export abstract class BaseCommand extends Command {
+  static override enableJsonFlag = true
+
+  /** Prints lines on standard output; nothing where `--json` was asked for. */
+  protected print(lines: readonly string[]): void {
+    if (lines.length > 0) this.log(lines.join('\n'))
+  }
+
+  /** Prints lines on standard error, for remarks that are not the answer; nothing where `--json` was asked for. */
+  protected remark(lines: readonly string[]): void {
+    if (lines.length > 0) this.logToStderr(lines.join('\n'))
+  }
+
+  /** Prints an error without a stack trace, unless DEBUG asks for it, and sets the exit code. */
+  protected override async catch(error: Error): Promise<void> {
+    // oclif ends a command early by an error that carries its exit code and says nothing.
+    if ('code' in error && error.code === 'EEXIT') throw error
+    process.exitCode = exitCodeOf(error)
+    if (this.jsonEnabled()) {
+      this.logJson(this.toErrorJson(error))
+      return
+    }
+    const [first = '', ...more] = errorLines(error)
+    const lines = [paint('red', first, process.stderr), ...more]
+    if (process.env.DEBUG) lines.push(stackOf(error))
+    process.stderr.write(`${lines.join('\n')}\n`)
+  }
+
+  protected override toErrorJson(error: unknown): ErrorResult {
+    return errorResult(error)
+  }
+
+  /** One JSON document, without oclif's colours: they would be part of it. */
+  protected override logJson(json: unknown): void {
+    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
+  }
+}
+
+/** The stack of an error and of what caused it; stacks hold messages and places, never a request. */
+function stackOf(error: Error): string {
+  const cause =
+    error instanceof ClassKeysError && error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : ''
+  return `${error.stack}${cause}`
+}

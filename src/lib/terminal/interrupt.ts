@@ -1,0 +1,43 @@
+import type { ExitCode } from '../core/errors.js'
+
+/** What Ctrl-C and SIGTERM mean for a run. */
+export interface Interrupt {
+  /** Start nothing new. */
+  stopping: AbortSignal
+  /** Give up on what is under way. */
+  givingUp: AbortSignal
+  /** 128 plus the signal's number once a signal has come, as a shell expects; undefined before. */
+  exitCode(): ExitCode | undefined
+  /** Stops listening, so that signals end the process as ever. */
+  dispose(): void
+}
+
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+/** What is under way when the signal comes has this long to come home. */
+const GRACE_MS = 5_000
+
+/** Listens for signals: the first one ends the run in good order, the second one at once. */
+export function listenForInterrupts(onFirst: () => void): Interrupt {
+  const stopping = new AbortController()
+  const givingUp = new AbortController()
+  let code: ExitCode | undefined
+  let timer: NodeJS.Timeout | undefined
+  const listener = (signal: NodeJS.Signals) => {
+    if (code !== undefined) process.exit(code)
+    code = EXIT_CODES[signal as keyof typeof EXIT_CODES]
+    stopping.abort()
+    timer = setTimeout(() => givingUp.abort(), GRACE_MS)
+    onFirst()
+  }
+  const signals = Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[]
+  for (const signal of signals) process.on(signal, listener)
+  return {
+    stopping: stopping.signal,
+    givingUp: givingUp.signal,
+    exitCode: () => code,
+    dispose: () => {
+      clearTimeout(timer)
+      for (const signal of signals) process.off(signal, listener)
+    },
+  }
+}

@@ -1,0 +1,73 @@
+import {
+  Listr,
+  ListrLogger,
+  type ListrRenderer,
+  ListrTaskEventType,
+  type ListrTaskObject,
+  ListrTaskState,
+  ProcessOutput,
+} from 'listr2'
+
+/** One row of a command's pipeline. */
+export interface Step<Context> {
+  title: string
+  /** Why the row has nothing to do, or false; a pure function of what the rows before it have found. */
+  skip?: (context: Context) => string | false
+  /**
+   * Does the row's work.
+   * @param report shows how far it is, beside the title
+   * @returns what came of it, which stays beside the title
+   */
+  run: (context: Context, report: (progress: string) => void) => Promise<string | undefined>
+}
+
+/**
+ * Runs the rows one after another and shows them on standard error: live in a terminal, one line a row
+ * elsewhere, not at all for `--json`. The first error ends it and is thrown.
+ */
+export async function runPipeline<Context extends object>(
+  steps: readonly Step<Context>[],
+  context: Context,
+  { silent }: { silent: boolean },
+): Promise<Context> {
+  const live = process.stdout.isTTY === true && process.stderr.isTTY === true && !process.env.CI
+  const rows = steps.map(({ title, skip, run }) => ({
+    title,
+    skip: (ctx: Context) => skip?.(ctx) || false,
+    task: async (ctx: Context, task: { title?: string }) => {
+      const show = (text: string | undefined) => {
+        if (text) task.title = `${title}: ${text}`
+      }
+      show(await run(ctx, live ? show : () => {}))
+    },
+  }))
+  const options = { ctx: context, exitOnError: true, registerSignalListeners: false, concurrent: false }
+  if (silent) return new Listr<Context, 'silent'>(rows, { ...options, renderer: 'silent' }).run()
+  if (!live)
+    return new Listr<Context, typeof PlainRenderer>(rows, { ...options, renderer: PlainRenderer }).run()
+  const logger = new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) })
+  const rendererOptions = { logger, showErrorMessage: false, collapseSkips: false, removeEmptyLines: true }
+  return new Listr<Context, 'default'>(rows, { ...options, renderer: 'default', rendererOptions }).run()
+}
+
+/** One line on standard error for each row that has ended: for pipes and logs. */
+class PlainRenderer implements ListrRenderer {
+  static nonTTY = true
+  static rendererOptions: never
+  static rendererTaskOptions: never
+
+  constructor(readonly tasks: ListrTaskObject<unknown, typeof PlainRenderer, typeof PlainRenderer>[]) {}
+
+  render(): void {
+    for (const task of this.tasks) {
+      task.on(ListrTaskEventType.STATE, (state) => {
+        if (state === ListrTaskState.COMPLETED) process.stderr.write(`${task.title}\n`)
+        if (state === ListrTaskState.FAILED) process.stderr.write(`${task.initialTitle}: failed\n`)
+        if (state === ListrTaskState.SKIPPED)
+          process.stderr.write(`${task.initialTitle}: ${task.message.skip}\n`)
+      })
+    }
+  }
+
+  end(): void {}
+}

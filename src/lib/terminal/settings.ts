@@ -1,0 +1,35 @@
+import { UsageError } from '../core/errors.js'
+import type { Account } from '../openrouter/client.js'
+
+const DEFAULT_BASE_URL = 'https://openrouter.ai/api/v1'
+
+/**
+ * Reads from the environment how to reach OpenRouter: `OPENROUTER_PROVISIONING_KEY`, or
+ * `OPENROUTER_MANAGEMENT_KEY`, OpenRouter's newer name for it, and `OPENROUTER_BASE_URL`.
+ * @throws UsageError `no_management_key`, `bad_management_key`, `bad_base_url`; none holds the key
+ */
+export function accountFrom(env: NodeJS.ProcessEnv): Account {
+  const managementKey = (env.OPENROUTER_PROVISIONING_KEY || env.OPENROUTER_MANAGEMENT_KEY || '').trim()
+  if (managementKey === '') {
+    throw new UsageError(
+      'no_management_key',
+      'There is no management key: set OPENROUTER_PROVISIONING_KEY. Keys are made at https://openrouter.ai/settings/management-keys; to try class-keys without one, run class-keys sandbox.',
+    )
+  }
+  if (!/^[\x21-\x7e]+$/.test(managementKey)) {
+    const message =
+      'The management key in OPENROUTER_PROVISIONING_KEY holds a space or a character that no key has. Copy it again.'
+    throw new UsageError('bad_management_key', message)
+  }
+  return { baseUrl: baseUrlFrom(env.OPENROUTER_BASE_URL?.trim()), managementKey }
+}
+
+function baseUrlFrom(text: string | undefined): string {
+  if (!text) return DEFAULT_BASE_URL
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return text.replace(/\/+$/, '')
+  throw new UsageError(
+    'bad_base_url',
+    `OPENROUTER_BASE_URL is not a web address: ${text}. Unset it, or set it like ${DEFAULT_BASE_URL}.`,
+  )
+}

@@ -1,0 +1,73 @@
+import cliTruncate from 'cli-truncate'
+import stringWidth from 'string-width'
+
+/** A column of a table. */
+export interface Column {
+  title: string
+  /** Numbers stand to the right. */
+  align?: 'left' | 'right'
+  /** A column that may be shortened, so that the table fits the terminal. */
+  flexible?: boolean
+}
+
+const GAP = '  '
+/** A shortened column keeps at least this many characters. */
+const NARROWEST = 6
+
+/**
+ * Lays out a table: a header, and one line a row. Where it is wider than the terminal, the flexible columns
+ * give way, the widest first.
+ * @param width characters in a line; undefined for a pipe, where nothing is shortened
+ */
+export function tableLines(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width?: number,
+): string[] {
+  const titles = columns.map((column) => column.title)
+  const wanted = columns.map((_, i) =>
+    rows.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), widthOf(titles[i] ?? '')),
+  )
+  const widths = width === undefined ? wanted : fit(columns, wanted, width)
+  return [titles, ...rows].map((cells) =>
+    columns
+      .map((column, i) => place(cells[i] ?? '', widths[i] ?? 0, column.align))
+      .join(GAP)
+      .trimEnd(),
+  )
+}
+
+/** Shortens the widest flexible column, again and again, until the table fits or nothing more can give way. */
+function fit(columns: readonly Column[], wanted: readonly number[], width: number): number[] {
+  const widths = [...wanted]
+  const total = () => widths.reduce((sum, w) => sum + w, GAP.length * (widths.length - 1))
+  for (let excess = total() - width; excess > 0; excess--) {
+    const flexible = columns.flatMap((column, i) =>
+      column.flexible && (widths[i] ?? 0) > NARROWEST ? [i] : [],
+    )
+    const widest = flexible.reduce<number | undefined>(
+      (best, i) => (best === undefined || (widths[i] ?? 0) > (widths[best] ?? 0) ? i : best),
+      undefined,
+    )
+    if (widest === undefined) break
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+  return widths
+}
+
+function place(text: string, width: number, align: Column['align']): string {
+  const own = widthOf(text)
+  if (own > width) return cliTruncate(text, width)
+  const padding = ' '.repeat(width - own)
+  return align === 'right' ? padding + text : text + padding
+}
+
+/** How many columns of a terminal a text takes; most texts are plain ASCII, for which counting is enough. */
+function widthOf(text: string): number {
+  return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(text)
+}
+
+/** `1 key`, `2 keys`. */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`
+}
