@@ -1,4 +1,6 @@
+import { ClassKeysError } from './errors.js'
 import type { StudentRef } from './provision-plan.js'
+import type { Stopped } from './results.js'
 
 /** What became of one student in a run that changes OpenRouter. */
 export type OutcomeKind =
@@ -36,4 +38,15 @@ export function countOutcomes(outcomes: readonly StudentOutcome[]): Partial<Reco
   const counts: Partial<Record<OutcomeKind, number>> = {}
   for (const { outcome } of outcomes) counts[outcome] = (counts[outcome] ?? 0) + 1
   return counts
+}
+
+/** Why a run ended before its time, as results tell it. */
+export function stoppedOf(stoppedBy: Error | undefined): { stopped?: Stopped } {
+  if (!stoppedBy) return {}
+  return {
+    stopped: {
+      code: stoppedBy instanceof ClassKeysError ? stoppedBy.code : 'unexpected',
+      message: stoppedBy.message,
+    },
+  }
 }

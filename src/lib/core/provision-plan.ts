@@ -1,5 +1,6 @@
 import type { Creation, KeyRequest } from './creation.js'
 import { type Doubt, settle } from './doubt.js'
+import type { Problem } from './errors.js'
 import type { Key } from './key.js'
 import { keyName, mqIdKey } from './key-name.js'
 import { matchKeys } from './matching.js'
@@ -118,15 +119,21 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
   }
 }
 
-/** The students whose key needs a limit that neither the roster nor `--limit` gives. */
-export function withoutBudget(
+/** A problem of the roster for each student whose key would need a limit that neither it nor `--limit` gives. */
+export function missingBudgets(
   plan: ProvisionPlan,
   students: readonly Student[],
   limit: Usd | undefined,
-): Student[] {
+): Problem[] {
   if (limit !== undefined) return []
-  const creates = new Set(plan.changes.flatMap((c) => (c.kind === 'create' ? [c.mqId] : [])))
-  return students.filter((student) => student.budget === undefined && creates.has(student.mqId))
+  const creates = new Set(plan.changes.flatMap((change) => (change.kind === 'create' ? [change.mqId] : [])))
+  return students
+    .filter((student) => student.budget === undefined && creates.has(student.mqId))
+    .map(({ line, email, ...student }) => ({
+      line,
+      column: 'budget',
+      message: `is empty: ${fullName(student)} (${email})`,
+    }))
 }
 
 /** The request that a planned creation stands for. */
@@ -156,7 +163,7 @@ function createKey(student: Student, input: ProvisionInput): CreateKey {
     kind: 'create',
     ...studentRef(student),
     keyName: keyName(student, input.today),
-    // A missing budget is refused before anything is applied: see withoutBudget.
+    // A missing budget is refused before anything is applied: see missingBudgets.
     limit: input.limit ?? student.budget ?? 0,
     limitReset: student.limitReset,
   }

@@ -47,6 +47,7 @@ export function withoutPlaceholders(students: readonly Student[]): {
 
 function toStudent(row: Row): Student {
   return {
+    line: row.line,
     firstName: cell(row, 'first_name'),
     lastName: cell(row, 'last_name'),
     email: cell(row, 'email'),

@@ -10,6 +10,8 @@ export interface Person {
 
 /** One row of the roster. */
 export interface Student extends Person {
+  /** Line in the roster; the header is line 1. */
+  line: number
   /** What the key may spend, in US dollars; undefined where the roster does not say. */
   budget: Usd | undefined
   limitReset: LimitReset

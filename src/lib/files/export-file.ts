@@ -1,6 +1,8 @@
 import { type Limit, limitText } from '../core/money.js'
 import type { Person } from '../core/student.js'
+import { localTimestamp } from '../core/times.js'
 import { csvText } from './csv.js'
+import { createFile, PRIVATE, replaceFile } from './safe-write.js'
 
 /** One of the ledger's keys, to be exported. */
 export interface ExportedKey extends Person {
@@ -25,13 +27,35 @@ const COLUMNS = [
 /** What stands in the `api_key` cell of a key whose secret is not here: never the masked label, which looks like a key. */
 export const SECRET_NOT_HERE = 'not known to this ledger'
 
-/** The ledger's keys as CSV. */
-export function exportCsv(keys: readonly ExportedKey[]): string {
+/** A file name that tells when it was written (local time). */
+export function exportPath(format: 'csv' | 'json', at: Date): string {
+  return `api_keys_${localTimestamp(at)}.${format}`
+}
+
+/**
+ * Writes keys with their secrets, readable by the owner alone from the first byte.
+ * @param replace whether a file that is there gives way; otherwise the new one gets another name
+ * @returns the path that was written
+ * @throws ClassKeysError `file_unwritable`
+ */
+export async function saveExport(
+  path: string,
+  keys: readonly ExportedKey[],
+  format: 'csv' | 'json',
+  { replace }: { replace: boolean },
+): Promise<string> {
+  const text = format === 'csv' ? exportCsv(keys) : exportJson(keys)
+  if (!replace) return createFile(path, text, PRIVATE)
+  await replaceFile(path, text, PRIVATE)
+  return path
+}
+
+function exportCsv(keys: readonly ExportedKey[]): string {
   return csvText(COLUMNS, keys.map(cells))
 }
 
-/** The ledger's keys as a JSON list of objects with the columns of the CSV; a secret that is not here is null. */
-export function exportJson(keys: readonly ExportedKey[]): string {
+/** A list of objects with the columns of the CSV; a secret that is not here is null. */
+function exportJson(keys: readonly ExportedKey[]): string {
   const rows = keys.map((key) => ({
     first_name: key.firstName,
     last_name: key.lastName,

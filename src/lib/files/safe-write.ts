@@ -10,16 +10,16 @@ const ORDINARY = 0o644
 
 /**
  * Puts a new content in the place of a file at once: whoever reads it sees the old one or the new one, whole.
- * The permissions of the old file stay.
+ * @param mode who may read it; without it, the permissions of the old file stay
  * @throws ClassKeysError `file_unwritable`
  */
-export async function replaceFile(path: string, text: string): Promise<void> {
+export async function replaceFile(path: string, text: string, mode?: number): Promise<void> {
   await writing(path, async () => {
-    const mode = await stat(path).then(
-      (old) => old.mode & 0o777,
+    const old = await stat(path).then(
+      (file) => file.mode & 0o777,
       () => ORDINARY,
     )
-    const draft = await writeDraft(path, text, mode)
+    const draft = await writeDraft(path, text, mode ?? old)
     await rename(draft, path).catch((error) => discard(draft, error))
     await syncFolder(path)
   })

@@ -3,10 +3,11 @@ import type { z } from 'zod'
 import type { KeyRequest } from '../core/creation.js'
 import type { Key } from '../core/key.js'
 import type { Limit } from '../core/money.js'
+import type { Retries } from '../core/results.js'
 import { OpenRouterError } from './errors.js'
 import { readWhole } from './listing.js'
 import { Pace } from './pace.js'
-import { asOpenRouterError, LONGEST_WAIT_MS, type Retries, retryAfterMs, transport } from './transport.js'
+import { asOpenRouterError, LONGEST_WAIT_MS, retryAfterMs, transport } from './transport.js'
 import { createdAnswer, deletedAnswer, keyAnswer, pageAnswer } from './wire.js'
 
 /** How to reach an OpenRouter account. */

@@ -1,14 +1,7 @@
 import ky, { HTTPError, type KyInstance, TimeoutError } from 'ky'
+import type { Retries } from '../core/results.js'
 import { OpenRouterError, withoutSecrets } from './errors.js'
 import { errorAnswer } from './wire.js'
-
-/** How often something had to be asked again, and why. */
-export interface Retries {
-  rateLimited: number
-  serverErrors: number
-  timeouts: number
-  lostConnections: number
-}
 
 const TIMEOUT_MS = 30_000
 /** Reading, changing and deleting are tried again so often; making a key never is. */

@@ -1,7 +1,9 @@
 import { Command } from '@oclif/core'
 import { ClassKeysError } from '../core/errors.js'
+import { isUnfinished, type StudentOutcome } from '../core/outcome.js'
 import { paint } from './colour.js'
 import { type ErrorResult, errorLines, errorResult, exitCodeOf } from './error-view.js'
+import type { Interrupt } from './interrupt.js'
 
 /** What all commands share: `--json`, and one way for errors to reach a person or a script. */
 export abstract class BaseCommand extends Command {
@@ -15,6 +17,40 @@ export abstract class BaseCommand extends Command {
   /** Prints lines on standard error, for remarks that are not the answer; nothing where `--json` was asked for. */
   protected remark(lines: readonly string[]): void {
     if (lines.length > 0) this.logToStderr(lines.join('\n'))
+  }
+
+  /** How the pipeline is shown: not at all for `--json`. */
+  protected progress(): { silent: boolean } {
+    return { silent: this.jsonEnabled() }
+  }
+
+  /** Tells that a signal has come. */
+  protected sayStopping = (): void => {
+    this.remark(['', 'Stopping: nothing new is started. Ctrl-C again ends at once.'])
+  }
+
+  /**
+   * Says how a run ended that did not get through for everybody, and sets the exit code: 130 or 143 after a
+   * signal, 1 where it had to stop, 3 where it failed for some.
+   */
+  protected conclude(
+    result: { students: readonly StudentOutcome[] },
+    interrupt: Interrupt,
+    stoppedBy: Error | undefined,
+  ): void {
+    const unfinished = result.students.filter(isUnfinished).length
+    const rest = `${result.students.length - unfinished} of ${result.students.length} students are done; run the same command again to go on.`
+    const signal = interrupt.exitCode()
+    if (signal !== undefined) {
+      this.remark([paint('yellow', `Interrupted: ${rest}`, process.stderr)])
+      process.exitCode = signal
+    } else if (stoppedBy) {
+      this.remark([paint('red', `Error: ${stoppedBy.message}`, process.stderr), rest])
+      process.exitCode = 1
+    } else if (unfinished > 0) {
+      this.remark([paint('yellow', rest, process.stderr)])
+      process.exitCode = 3
+    }
   }
 
   /** Prints an error without a stack trace, unless DEBUG asks for it, and sets the exit code. */

@@ -1,4 +1,4 @@
-import type { ExitCode } from '../core/errors.js'
+import { ClassKeysError, type ExitCode } from '../core/errors.js'
 
 /** What Ctrl-C and SIGTERM mean for a run. */
 export interface Interrupt {
@@ -8,6 +8,8 @@ export interface Interrupt {
   givingUp: AbortSignal
   /** 128 plus the signal's number once a signal has come, as a shell expects; undefined before. */
   exitCode(): ExitCode | undefined
+  /** Waits for work that changes nothing, and not any longer once a signal has come: throws `interrupted`. */
+  orStop<T>(work: Promise<T>): Promise<T>
   /** Stops listening, so that signals end the process as ever. */
   dispose(): void
 }
@@ -35,9 +37,26 @@ export function listenForInterrupts(onFirst: () => void): Interrupt {
     stopping: stopping.signal,
     givingUp: givingUp.signal,
     exitCode: () => code,
+    orStop: (work) =>
+      Promise.race([
+        work,
+        new Promise<never>((_, reject) => {
+          const stop = () =>
+            reject(new ClassKeysError('interrupted', 'Interrupted; nothing was changed.', code))
+          if (stopping.signal.aborted) stop()
+          stopping.signal.addEventListener('abort', stop, { once: true })
+        }),
+      ]),
     dispose: () => {
       clearTimeout(timer)
       for (const signal of signals) process.off(signal, listener)
     },
   }
+}
+
+/** Waits for the first signal that asks the process to end. */
+export function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of Object.keys(EXIT_CODES)) process.once(signal, () => resolve())
+  })
 }

@@ -12,7 +12,7 @@ import {
 export interface Step<Context> {
   title: string
   /** Why the row has nothing to do, or false; a pure function of what the rows before it have found. */
-  skip?: (context: Context) => string | false
+  skip?: (context: Context) => string | false | undefined
   /**
    * Does the row's work.
    * @param report shows how far it is, beside the title

@@ -28,7 +28,7 @@ export function tableLines(
   const wanted = columns.map((_, i) =>
     rows.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), widthOf(titles[i] ?? '')),
   )
-  const widths = width === undefined ? wanted : fit(columns, wanted, width)
+  const widths = width === undefined ? wanted : fitWidths(columns, wanted, width)
   return [titles, ...rows].map((cells) =>
     columns
       .map((column, i) => place(cells[i] ?? '', widths[i] ?? 0, column.align))
@@ -38,7 +38,7 @@ export function tableLines(
 }
 
 /** Shortens the widest flexible column, again and again, until the table fits or nothing more can give way. */
-function fit(columns: readonly Column[], wanted: readonly number[], width: number): number[] {
+function fitWidths(columns: readonly Column[], wanted: readonly number[], width: number): number[] {
   const widths = [...wanted]
   const total = () => widths.reduce((sum, w) => sum + w, GAP.length * (widths.length - 1))
   for (let excess = total() - width; excess > 0; excess--) {
@@ -70,4 +70,9 @@ function widthOf(text: string): number {
 /** `1 key`, `2 keys`. */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`
+}
+
+/** The width of the terminal that standard output is, in characters; undefined for a pipe or a file. */
+export function terminalWidth(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns : undefined
 }

@@ -1,0 +1,79 @@
+import { Flags } from '@oclif/core'
+import type { Ledger } from '../db/ledger.js'
+import { openLedger } from '../db/open.js'
+import type { LedgerKey } from '../db/secrets.js'
+import type { ExportResult } from '../lib/core/results.js'
+import { exportPath, saveExport } from '../lib/files/export-file.js'
+import { BaseCommand } from '../lib/terminal/base-command.js'
+import { dbFlag } from '../lib/terminal/flags.js'
+import { runPipeline } from '../lib/terminal/pipeline.js'
+import { count } from '../lib/terminal/table.js'
+import { exportView } from '../lib/terminal/views/export-view.js'
+
+interface Context {
+  ledger: Ledger
+  keys: LedgerKey[]
+  file: string
+}
+
+export default class ExportKeys extends BaseCommand {
+  static override summary = "Write the ledger's keys with their secrets into a file."
+  static override description =
+    'Needs neither the network nor a management key. A key whose secret this ledger has never held says so in its api_key cell. The file is readable by you alone.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --format json --output keys.json',
+  ]
+  static override flags = {
+    db: dbFlag,
+    format: Flags.option({
+      options: ['csv', 'json'] as const,
+      default: 'csv' as const,
+      summary: 'The form of the file.',
+    })(),
+    output: Flags.string({
+      summary: 'Where to write; an existing file is replaced. By default a new api_keys_TIMESTAMP file.',
+      helpValue: 'PATH',
+    }),
+  }
+
+  async run(): Promise<ExportResult> {
+    const { flags } = await this.parse(ExportKeys)
+    const { format } = flags
+    const context = {} as Context
+    try {
+      await runPipeline<Context>(
+        [
+          {
+            title: 'Read the ledger',
+            run: async (ctx) => {
+              ctx.ledger = await openLedger(flags.db)
+              ctx.keys = await ctx.ledger.keys()
+              return count(ctx.keys.length, 'key')
+            },
+          },
+          {
+            title: 'Write the keys',
+            run: async (ctx) => {
+              ctx.file = await saveExport(flags.output ?? exportPath(format, new Date()), ctx.keys, format, {
+                replace: flags.output !== undefined,
+              })
+              const held = ctx.keys.filter((key) => key.secret !== undefined).map((key) => key.keyHash)
+              await ctx.ledger.markHandedOut(held, ctx.file)
+              return ctx.file
+            },
+          },
+        ],
+        context,
+        this.progress(),
+      )
+    } finally {
+      await context.ledger?.close()
+    }
+    const { file, keys } = context
+    const withoutSecret = keys.filter((key) => key.secret === undefined).length
+    const result: ExportResult = { file, format, keys: keys.length, withoutSecret }
+    this.print(exportView(result))
+    return result
+  }
+}

@@ -1,0 +1,130 @@
+import type { Limit, LimitReset, Usd } from './money.js'
+import type { OutcomeKind, StudentOutcome } from './outcome.js'
+import type { DeleteLostKey, KeyHolder, LeftAlone, ProvisionPlan, StudentRef } from './provision-plan.js'
+import type { UpdatePlan } from './update-plan.js'
+
+/*
+ * What each command prints with `--json`. Amounts are US dollars, null being unlimited; files are paths from
+ * the working directory. No result holds a secret.
+ */
+
+/** How often something had to be asked again, and why. */
+export interface Retries {
+  rateLimited: number
+  serverErrors: number
+  timeouts: number
+  lostConnections: number
+}
+
+/** `init-db --json`. */
+export interface InitDbResult {
+  db: string
+  /** False where the ledger was there already. */
+  created: boolean
+  schemaVersion: 2
+}
+
+/** A key of a student on the roster. */
+export interface MatchedKey extends StudentRef {
+  keyName: string
+  hash: string
+  usage: Usd
+  limit: Limit
+  limitRemaining: Limit
+  limitReset: LimitReset
+  disabled: boolean
+  /** `OK`, or everything that deserves a look: `FIX EMAIL`, `disabled`, `over limit`, `2 keys`. */
+  status: string
+}
+
+/** A key of no student on the roster. */
+export interface OrphanedKey {
+  keyName: string
+  hash: string
+  usage: Usd
+  limit: Limit
+  disabled: boolean
+}
+
+/** `check --json`. */
+export interface CheckResult {
+  /** The roster's path, or null where there is none. */
+  roster: string | null
+  counts: { keys: number; matched: number; orphaned: number; keyless: number }
+  matched: MatchedKey[]
+  orphaned: OrphanedKey[]
+  /** Students of the roster without any key. */
+  keyless: StudentRef[]
+  /** Students with more than one enabled key. */
+  duplicates: (StudentRef & { hashes: string[] })[]
+  /** Students with a creation whose answer was never committed. */
+  inDoubt: StudentRef[]
+  files: { snapshot: string }
+  retries: Retries
+}
+
+/** Why a run ended before its time. */
+export interface Stopped {
+  code: string
+  message: string
+}
+
+/** `provision --json`; with `--dry-run` it is a ProvisionPlan. */
+export interface ProvisionResult {
+  /** One for each student of the roster whose address is not a placeholder. */
+  students: StudentOutcome[]
+  counts: Partial<Record<OutcomeKind, number>>
+  keyHolders: KeyHolder[]
+  leftAlone: LeftAlone[]
+  /** Keys of broken creations, whose secret nobody has ever seen, that were deleted. */
+  deleted: DeleteLostKey[]
+  placeholders: StudentRef[]
+  /** How many keys of earlier runs, never written to a file before, are in the file of this one. */
+  recovered: number
+  files: { apiKeys?: string; limits?: string; snapshot?: string }
+  stopped?: Stopped
+  retries: Retries
+}
+
+/** `update --json`; with `--dry-run` it is an UpdatePlan. */
+export interface UpdateResult {
+  plan: UpdatePlan
+  /** One for each planned change. */
+  students: StudentOutcome[]
+  counts: Partial<Record<OutcomeKind, number>>
+  files: { limits?: string; snapshot?: string }
+  stopped?: Stopped
+  retries: Retries
+}
+
+/** `refresh-limits-file --json`. */
+export interface RefreshResult {
+  /** What `update` would do with the file as it is now. */
+  plan: UpdatePlan
+  /** How many rows the file has. */
+  rows: number
+  files: { limits: string }
+  retries: Retries
+}
+
+/** `export-keys --json`; the secrets are in the file alone. */
+export interface ExportResult {
+  file: string
+  format: 'csv' | 'json'
+  keys: number
+  /** How many of them this ledger has no secret of. */
+  withoutSecret: number
+}
+
+/** `sandbox --json`, printed as soon as the sandbox is ready. */
+export interface SandboxResult {
+  /** What OPENROUTER_BASE_URL is to be set to. */
+  url: string
+  /** What OPENROUTER_PROVISIONING_KEY is to be set to; it opens nothing but the sandbox. */
+  managementKey: string
+  /** How many keys are there already. */
+  keys: number
+}
+
+/** What the commands that only show a plan print with `--dry-run --json`. */
+export type Plan = ProvisionPlan | UpdatePlan

@@ -1,0 +1,36 @@
+import type { Ledger } from '../../db/ledger.js'
+import type { Key } from '../core/key.js'
+import { type Matching, matchKeys } from '../core/matching.js'
+import type { Person } from '../core/student.js'
+import type { OpenRouter } from '../openrouter/client.js'
+
+/** Everything in OpenRouter at a moment. */
+export interface Listed {
+  keys: Key[]
+  /** When the reading was begun. */
+  listedAt: Date
+}
+
+/** Fetches every key of the account; `onProgress` is told how many have come. */
+export async function fetchKeys(
+  openRouter: OpenRouter,
+  onProgress: (count: number) => void,
+): Promise<Listed> {
+  const listedAt = new Date()
+  return { listedAt, keys: await openRouter.listKeys(onProgress) }
+}
+
+/**
+ * Matches a listing to the people of the class and brings the ledger up to it.
+ * @param settlePending whether this run holds the lock, and so may settle changes whose answer was lost
+ */
+export async function recordListing<P extends Person>(
+  ledger: Ledger,
+  { keys, listedAt }: Listed,
+  people: readonly P[],
+  { withUsage = false, settlePending = false },
+): Promise<Matching<P>> {
+  const matching = matchKeys(keys, people)
+  await ledger.recordListing({ keys, matching, people, listedAt, withUsage, settlePending }, new Date())
+  return matching
+}

@@ -1,0 +1,69 @@
+import { formatLimit, formatUsd } from '../../core/money.js'
+import type { CheckResult } from '../../core/results.js'
+import { type Column, count, tableLines } from '../table.js'
+
+const MATCHED: readonly Column[] = [
+  { title: 'ADDRESS', flexible: true },
+  { title: 'NAME', flexible: true },
+  { title: 'MQ ID' },
+  { title: 'KEY NAME', flexible: true },
+  { title: 'USAGE', align: 'right' },
+  { title: 'LIMIT', align: 'right' },
+  { title: 'RESET' },
+  { title: 'STATUS' },
+]
+
+const ORPHANED: readonly Column[] = [
+  { title: 'KEY NAME', flexible: true },
+  { title: 'USAGE', align: 'right' },
+  { title: 'LIMIT', align: 'right' },
+  { title: 'STATUS' },
+]
+
+/** What `check` shows a person; see tableLines for `width`. */
+export function checkView(result: CheckResult, width: number | undefined): string[] {
+  const { counts } = result
+  const lines = [
+    `Keys in OpenRouter: ${counts.keys}`,
+    `Matched: ${counts.matched}`,
+    `Orphaned: ${counts.orphaned}`,
+    `Students without a key: ${counts.keyless}`,
+  ]
+  if (result.roster === null) lines.push('There is no roster, so every key is orphaned.')
+  if (result.orphaned.length > 0) {
+    const rows = result.orphaned.map((key) => [
+      key.keyName,
+      formatUsd(key.usage),
+      formatLimit(key.limit),
+      key.disabled ? 'disabled' : '',
+    ])
+    lines.push('', 'Orphaned keys, of no student on the roster:', ...tableLines(ORPHANED, rows, width))
+  }
+  if (result.matched.length > 0) {
+    const rows = result.matched.map((key) => [
+      key.email,
+      key.name,
+      key.mqId,
+      key.keyName,
+      formatUsd(key.usage),
+      formatLimit(key.limit),
+      key.limitReset ?? '',
+      key.status,
+    ])
+    lines.push('', 'Keys of the class:', ...tableLines(MATCHED, rows, width))
+  }
+  return [...lines, ...remarks(result), '', `Snapshot: ${result.files.snapshot}`]
+}
+
+function remarks(result: CheckResult): string[] {
+  const lines: string[] = []
+  for (const { name, email, hashes } of result.duplicates) {
+    lines.push(
+      `${name} (${email}) has ${count(hashes.length, 'enabled key')}. Disable all but one through limits.csv.`,
+    )
+  }
+  for (const { name, email } of result.inDoubt) {
+    lines.push(`${name} (${email}): a creation is in doubt. class-keys provision settles it.`)
+  }
+  return lines.length === 0 ? [] : ['', ...lines]
+}
