@@ -89,8 +89,8 @@ export function keyWriter(db: Db, knownAt: Date): (theirs: Key, email: string) =
     })
     .prepare()
   return (theirs, email) => {
-    writeKey.execute({ ...theirs, email })
-    writeState.execute({ ...theirs })
+    writeKey.run({ ...theirs, email })
+    writeState.run({ ...theirs })
   }
 }
 

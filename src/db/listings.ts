@@ -108,7 +108,7 @@ function recordUsage(db: Db, { matching }: Listing, now: Date): void {
     .insert(usage)
     .values({ keyHash: sql.placeholder('hash'), usage: sql.placeholder('usage'), checkedAt: ledgerTime(now) })
     .prepare()
-  for (const { key } of matching.matched) insert.execute({ hash: key.hash, usage: key.usage })
+  for (const { key } of matching.matched) insert.run({ hash: key.hash, usage: key.usage })
 }
 
 /** Writes down changes that are about to be sent. */

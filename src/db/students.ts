@@ -32,8 +32,7 @@ export function upsertStudents(db: Db, people: readonly Person[], at: Date): voi
       },
     })
     .prepare()
-  for (const { email, firstName, lastName, mqId } of people)
-    upsert.execute({ email, firstName, lastName, mqId })
+  for (const { email, firstName, lastName, mqId } of people) upsert.run({ email, firstName, lastName, mqId })
 }
 
 /** Everybody the ledger knows by MQ ID. */

@@ -15,10 +15,11 @@ const hook: Hook.CommandNotFound = async function (options) {
     return answer
   }
   const word = id.replaceAll(':', ' ')
-  this.error(
-    `${word} is not a ${config.bin} command. Did you mean ${closest?.replaceAll(':', ' ')}? Run ${config.bin} help for all of them.`,
-    { exit: 2 },
+  const guess = `Did you mean ${closest?.replaceAll(':', ' ')}?`
+  process.stderr.write(
+    `Error: ${word} is not a ${config.bin} command. ${guess} Run ${config.bin} help for all of them.\n`,
   )
+  this.exit(2)
 }
 
 /** The plugin ends with 127, a shell's code for a missing program; a misspelt command is wrong usage. */

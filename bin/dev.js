@@ -1,0 +1,12 @@
+#!/usr/bin/env -S node --import tsx
+// Runs src/ as it stands: without the manifest, which may be stale, and without oclif's own transpiling,
+// which with a newer tsx silently runs the old dist/.
+import { fileURLToPath } from 'node:url'
+import { Config, run, settings } from '@oclif/core'
+
+settings.enableAutoTranspile = false
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { default: pjson } = await import('../package.json', { with: { type: 'json' } })
+const source = JSON.parse(JSON.stringify(pjson).replaceAll('./dist/', './src/'))
+const config = await Config.load({ root, pjson: source, ignoreManifest: true })
+await run(process.argv.slice(2), config)
