@@ -1,12 +1,14 @@
-#!/usr/bin/env -S node --import tsx
+#!/usr/bin/env node
 // Runs src/ as it stands: without the manifest, which may be stale, and without oclif's own transpiling,
 // which with a newer tsx silently runs the old dist/.
 import { fileURLToPath } from 'node:url'
-import { Config, run, settings } from '@oclif/core'
+import { Config, flush, handle, run, settings } from '@oclif/core'
+import { register } from 'tsx/esm/api'
 
+register()
 settings.enableAutoTranspile = false
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { default: pjson } = await import('../package.json', { with: { type: 'json' } })
 const source = JSON.parse(JSON.stringify(pjson).replaceAll('./dist/', './src/'))
 const config = await Config.load({ root, pjson: source, ignoreManifest: true })
-await run(process.argv.slice(2), config)
+await run(process.argv.slice(2), config).then(() => flush(), handle)
