@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import type { Ledger } from '../db/ledger.js'
 import { openLedger } from '../db/open.js'
 import type { LedgerKey } from '../db/secrets.js'

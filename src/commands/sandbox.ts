@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { ClassKeysError } from '../lib/core/errors.js'
 import type { SandboxResult } from '../lib/core/results.js'
 import { createSandbox } from '../lib/sandbox/sandbox.js'

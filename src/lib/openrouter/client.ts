@@ -1,5 +1,5 @@
 import { HTTPError, type KyInstance } from 'ky'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { KeyRequest } from '../core/creation.js'
 import type { Key } from '../core/key.js'
 import type { Limit } from '../core/money.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Key } from '../core/key.js'
 import { parseLimitReset } from '../core/money.js'
 

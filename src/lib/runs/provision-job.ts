@@ -1,6 +1,6 @@
 import type { Ledger } from '../../db/ledger.js'
 import { everybody, findClassTargets } from '../core/class-people.js'
-import { BadFileError } from '../core/errors.js'
+import { BadFileError, ClassKeysError } from '../core/errors.js'
 import { mqIdKey } from '../core/key-name.js'
 import { nextLimits, type Target } from '../core/limits.js'
 import { matchKeys } from '../core/matching.js'
@@ -81,7 +81,10 @@ export async function makeKeys(
 export async function handOut(job: ProvisionJob): Promise<string | undefined> {
   const waiting = await job.ledger.waitingKeys()
   if (waiting.length === 0) return undefined
-  const file = await saveApiKeys('.', waiting, new Date())
+  const file = await saveApiKeys('.', waiting, new Date()).catch((error: Error) => {
+    const advice = 'The new keys are safe in the ledger: class-keys export-keys --output PATH writes them elsewhere.'
+    throw new ClassKeysError('file_unwritable', `${error.message} ${advice}`, 1, { cause: error })
+  })
   await job.ledger.markHandedOut(
     waiting.map((key) => key.keyHash),
     file,

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Refusal } from './answers.js'
 
 /** A request to the sandbox, read once. The Authorization header is not part of what is kept of it. */

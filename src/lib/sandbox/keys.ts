@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Account } from './account.js'
 import { json, Refusal } from './answers.js'
 import { type Call, type Route, readBody, readQuery, wholeNumber } from './call.js'

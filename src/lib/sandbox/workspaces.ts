@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Account } from './account.js'
 import { json, Refusal } from './answers.js'
 import { type Call, paging, type Route, readBody, readQuery } from './call.js'

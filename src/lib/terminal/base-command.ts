@@ -1,4 +1,4 @@
-import { Command } from '@oclif/core'
+import { Command } from '@oclif/core/command'
 import { ClassKeysError } from '../core/errors.js'
 import { isUnfinished, type StudentOutcome } from '../core/outcome.js'
 import { paint } from './colour.js'

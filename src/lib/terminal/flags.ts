@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { parseUsd } from '../core/money.js'
 
 /** `--db`: where the ledger is. */

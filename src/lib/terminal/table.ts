@@ -72,7 +72,10 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`
 }
 
-/** The width of the terminal that standard output is, in characters; undefined for a pipe or a file. */
+/**
+ * The width that tables have to fit, in characters: the terminal's; for a pipe or a file that of `COLUMNS`,
+ * where it is set, and else undefined, since there nothing needs to be shortened.
+ */
 export function terminalWidth(): number | undefined {
-  return process.stdout.isTTY ? process.stdout.columns : undefined
+  return process.stdout.isTTY ? process.stdout.columns : Number(process.env.COLUMNS) || undefined
 }
