@@ -12,7 +12,9 @@ export class LedgerError extends ClassKeysError {
 export function asLedgerError(error: unknown, path: string): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const said = MESSAGES.find(([prefix]) => code.startsWith(prefix))
-  return said ? new LedgerError(said[1], said[2](path), 1, { cause: error }) : error
+  return said
+    ? new LedgerError(said[1], said[2](path), said[1] === 'ledger_not_ours' ? 2 : 1, { cause: error })
+    : error
 }
 
 const MESSAGES: readonly [prefix: string, code: string, message: (path: string) => string][] = [

@@ -15,6 +15,10 @@ const hook: Hook.CommandNotFound = async function (options) {
     return answer
   }
   const word = id.replaceAll(':', ' ')
+  if (word.startsWith('-')) {
+    process.stderr.write(`Error: ${word} is not an option of ${config.bin}. Run ${config.bin} help.\n`)
+    this.exit(2)
+  }
   const guess = `Did you mean ${closest?.replaceAll(':', ' ')}?`
   process.stderr.write(
     `Error: ${word} is not a ${config.bin} command. ${guess} Run ${config.bin} help for all of them.\n`,

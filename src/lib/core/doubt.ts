@@ -14,6 +14,7 @@ export interface Doubt {
   unclear: { creation: Creation; keys: Key[]; why: string }[]
 }
 
+const USED = 'the key that was being made has been used by somebody'
 /** How far this machine's clock and OpenRouter's may differ. */
 const CLOCK_SKEW_MS = 15 * 60_000
 /** How long after it was sent a request may still come true, once a listing has shown nothing. */
@@ -35,7 +36,7 @@ export function settle(
   const doubt: Doubt = { lost: [], absent: [], undone: [], unclear: [] }
   if (creations.length === 0) return doubt
   const namesakes = group(keys, (key) => key.name)
-  const listed = new Set(keys.map((key) => key.hash))
+  const listed = new Map(keys.map((key) => [key.hash, key]))
   const holders = new Set(
     keys.filter((key) => secretHere.has(key.hash)).map((key) => mqIdKey(mqIdOfKeyName(key.name) ?? '')),
   )
@@ -43,8 +44,10 @@ export function settle(
     const undoing = ofName.filter((creation) => creation.state === 'undoing')
     for (const creation of undoing) {
       const { keyHash } = creation
-      if (keyHash !== null && listed.has(keyHash)) doubt.lost.push({ creation, hash: keyHash })
-      else doubt.undone.push(creation)
+      const key = keyHash === null ? undefined : listed.get(keyHash)
+      if (!key) doubt.undone.push(creation)
+      else if (isUsed(key)) doubt.unclear.push({ creation, keys: [key], why: USED })
+      else doubt.lost.push({ creation, hash: key.hash })
     }
     const taken = new Set(undoing.map((creation) => creation.keyHash))
     const unknown = (namesakes.get(name) ?? []).filter(
@@ -75,7 +78,7 @@ function settleOpen(
     candidates.length > all.length
       ? `${candidates.length} keys could be the one that was being made`
       : candidates.some(isUsed)
-        ? 'the key that was being made has been used by somebody'
+        ? USED
         : undefined
   if (why !== undefined) {
     for (const creation of open) doubt.unclear.push({ creation, keys: candidates, why })

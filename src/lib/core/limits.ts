@@ -137,9 +137,16 @@ export function findTargets(
     lineOf.set(key.hash, target.line)
     return { target, key }
   }
+  // A row that names a key by its hash comes before one that only means it by its address.
+  const byName = new Map(
+    targets.flatMap((target) => {
+      const key = byHash.get(target.hash)
+      return key ? [[target, claim(target, key)] as const] : []
+    }),
+  )
   return targets.map((target) => {
-    const key = byHash.get(target.hash)
-    if (key) return claim(target, key)
+    const named = byName.get(target)
+    if (named) return named
     const theirs = keysOfEmail(target.email)
     const enabled = theirs.filter((k) => !k.disabled)
     const only = theirs.length === 1 ? theirs[0] : enabled.length === 1 ? enabled[0] : undefined

@@ -4,20 +4,24 @@ import { columnKey, type Row, type Table } from '../core/table.js'
 
 /** What a spreadsheet puts before a cell that it must not run, and what we take away again when we read it. */
 const DEFUSED = /^'(?=[=+\-@\t\r])/
+/** Without an end: papaparse's own pattern overlooks a formula with a line break in it. */
+const RUN_AS_FORMULA = /^[=+\-@\t\r]/
 
 /**
  * Reads separated values: `,`, `;` or tab, whichever the header uses; a byte order mark, CRLF and blank lines
  * are accepted, cells are trimmed. Everything stays text: `00123` is not a number.
  */
 export function parseCsv(text: string): Table {
-  const source = text.replace(/^\ufeff/, '')
+  // One kind of line end, since papaparse takes the first one for all of them.
+  const source = text.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n')
   const problems: Problem[] = []
   const records = readRecords(source, problems)
   const header = records.find((record) => !isBlank(record.cells))
   if (!header)
     return { columns: [], titles: new Map(), rows: [], problems: [{ message: 'the file is empty' }] }
-  const columns = header.cells.map(columnKey)
-  const twice = columns.filter((column, i) => column !== '' && columns.indexOf(column) !== i)
+  const named = header.cells.map((title, i) => title || `column ${i + 1}`)
+  const columns = named.map(columnKey)
+  const twice = columns.filter((column, i) => columns.indexOf(column) !== i)
   problems.push(
     ...[...new Set(twice)].map((column) => ({
       line: header.line,
@@ -31,7 +35,7 @@ export function parseCsv(text: string): Table {
     .map((record) => toRow(record, columns, problems))
   return {
     columns,
-    titles: new Map(columns.map((column, i) => [column, header.cells[i] ?? ''])),
+    titles: new Map(columns.map((column, i) => [column, named[i] ?? ''])),
     rows,
     problems,
   }
@@ -83,7 +87,7 @@ function delimiterOf(source: string): string {
 }
 
 function linesIn(text: string, from: number, to: number): number {
-  return text.slice(from, to).split(/\r\n|\n|\r/).length - 1
+  return text.slice(from, to).split('\n').length - 1
 }
 
 /**
@@ -93,7 +97,7 @@ function linesIn(text: string, from: number, to: number): number {
 export function csvText(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const text = Papa.unparse(
     { fields: [...columns], data: rows as string[][] },
-    { newline: '\n', escapeFormulae: true },
+    { newline: '\n', escapeFormulae: RUN_AS_FORMULA },
   )
-  return `${text}\n`
+  return text.endsWith('\n') ? text : `${text}\n`
 }

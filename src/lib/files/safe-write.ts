@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, rename, stat, unlink } from 'node:fs/promises'
+import { chmod, link, open, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
 import { ClassKeysError } from '../core/errors.js'
 
+/** How the files end that are not finished; .gitignore knows it too. */
+const DRAFT = '.class-keys-draft'
 /** Who may read a file with secrets: its owner alone. */
 export const PRIVATE = 0o600
 /** What a file without secrets is given before the umask. */
@@ -15,13 +17,17 @@ const ORDINARY = 0o644
  */
 export async function replaceFile(path: string, text: string, mode?: number): Promise<void> {
   await writing(path, async () => {
-    const old = await stat(path).then(
+    // A link into a synchronised folder stays one: what it points to is replaced.
+    const target = await realpath(path).catch(() => path)
+    const old = await stat(target).then(
       (file) => file.mode & 0o777,
-      () => ORDINARY,
+      () => undefined,
     )
-    const draft = await writeDraft(path, text, mode ?? old)
-    await rename(draft, path).catch((error) => discard(draft, error))
-    await syncFolder(path)
+    const draft = await writeDraft(target, text, mode ?? old ?? ORDINARY)
+    // The umask has taken from a shared file what its owner had given to others.
+    if (mode === undefined && old !== undefined) await chmod(draft, old)
+    await rename(draft, target).catch((error) => discard(draft, error))
+    await syncFolder(target)
   })
 }
 
@@ -61,7 +67,7 @@ export async function probeFolder(folder: string): Promise<void> {
 
 /** A file beside the one that is meant, complete and on the disk, with its permissions from the first byte. */
 async function writeDraft(path: string, text: string, mode: number): Promise<string> {
-  const draft = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
+  const draft = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${DRAFT}`)
   const file = await open(draft, 'wx', mode)
   try {
     await file.writeFile(text)

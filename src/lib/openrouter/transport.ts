@@ -9,6 +9,11 @@ const MOST_RETRIES = 4
 /** A server that asks for a longer pause than this is not waited for. */
 export const LONGEST_WAIT_MS = 120_000
 
+/** So much of OpenRouter's own words fits into a sentence; cut only when the secrets are out of them. */
+const LONGEST_WORDS = 200
+/** What servers and the networks before them say when the fault is theirs. */
+const SERVER_ERRORS = [500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530]
+
 /** The answer was cut short, or is not the JSON that it claims to be. */
 class GarbledAnswerError extends Error {
   override readonly name = 'GarbledAnswerError'
@@ -28,7 +33,7 @@ export function transport(baseUrl: string, managementKey: string, retries: Retri
     retry: {
       limit: MOST_RETRIES,
       methods: ['get', 'patch', 'delete'],
-      statusCodes: [500, 502, 503, 504],
+      statusCodes: SERVER_ERRORS,
       afterStatusCodes: [503],
       maxRetryAfter: LONGEST_WAIT_MS,
       retryOnTimeout: true,
@@ -109,7 +114,7 @@ export async function asOpenRouterError(
 
 async function fromAnswer(response: Response, managementKey: string): Promise<OpenRouterError> {
   const { status } = response
-  const words = withoutSecrets(await wordsOf(response), managementKey)
+  const words = withoutSecrets(await wordsOf(response), managementKey).slice(0, LONGEST_WORDS)
   if (status === 401) {
     const advice =
       'Check OPENROUTER_PROVISIONING_KEY; management keys are made at https://openrouter.ai/settings/management-keys.'
@@ -133,12 +138,12 @@ async function fromAnswer(response: Response, managementKey: string): Promise<Op
   return new OpenRouterError('no_answer', `OpenRouter failed (${status}: ${words}). ${advice}`, status)
 }
 
-/** OpenRouter's own message, or what kind of answer it is; cut to a length that fits a sentence. */
+/** OpenRouter's own message, or what kind of answer it is. */
 async function wordsOf(response: Response): Promise<string> {
   const body = await response.text()
   if (isJson(body)) {
     const answer = errorAnswer.safeParse(JSON.parse(body))
-    if (answer.success) return answer.data.error.message.slice(0, 200).replace(/\s+/g, ' ').replace(/\.$/, '')
+    if (answer.success) return answer.data.error.message.replace(/\s+/g, ' ').replace(/\.$/, '')
   }
   return /^\s*</.test(body) ? 'an HTML page' : response.statusText || 'no message'
 }

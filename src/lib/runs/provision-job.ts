@@ -82,7 +82,8 @@ export async function handOut(job: ProvisionJob): Promise<string | undefined> {
   const waiting = await job.ledger.waitingKeys()
   if (waiting.length === 0) return undefined
   const file = await saveApiKeys('.', waiting, new Date()).catch((error: Error) => {
-    const advice = 'The new keys are safe in the ledger: class-keys export-keys --output PATH writes them elsewhere.'
+    const advice =
+      'The new keys are safe in the ledger: class-keys export-keys --output PATH writes them elsewhere.'
     throw new ClassKeysError('file_unwritable', `${error.message} ${advice}`, 1, { cause: error })
   })
   await job.ledger.markHandedOut(

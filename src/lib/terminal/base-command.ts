@@ -4,6 +4,7 @@ import { isUnfinished, type StudentOutcome } from '../core/outcome.js'
 import { paint } from './colour.js'
 import { type ErrorResult, errorLines, errorResult, exitCodeOf } from './error-view.js'
 import type { Interrupt } from './interrupt.js'
+import { wrapLines } from './wrap.js'
 
 /** What all commands share: `--json`, and one way for errors to reach a person or a script. */
 export abstract class BaseCommand extends Command {
@@ -11,12 +12,12 @@ export abstract class BaseCommand extends Command {
 
   /** Prints lines on standard output; nothing where `--json` was asked for. */
   protected print(lines: readonly string[]): void {
-    if (lines.length > 0) this.log(lines.join('\n'))
+    if (lines.length > 0) this.log(wrapLines(lines, process.stdout))
   }
 
   /** Prints lines on standard error, for remarks that are not the answer; nothing where `--json` was asked for. */
   protected remark(lines: readonly string[]): void {
-    if (lines.length > 0) this.logToStderr(lines.join('\n'))
+    if (lines.length > 0) this.logToStderr(wrapLines(lines, process.stderr))
   }
 
   /** How the pipeline is shown: not at all for `--json`. */
@@ -65,7 +66,7 @@ export abstract class BaseCommand extends Command {
     const [first = '', ...more] = errorLines(error)
     const lines = [paint('red', first, process.stderr), ...more]
     if (process.env.DEBUG) lines.push(stackOf(error))
-    process.stderr.write(`${lines.join('\n')}\n`)
+    process.stderr.write(`${wrapLines(lines, process.stderr)}\n`)
   }
 
   protected override toErrorJson(error: unknown): ErrorResult {

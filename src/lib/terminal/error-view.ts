@@ -59,6 +59,13 @@ function isUsage(error: unknown): boolean {
 
 function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof ClassKeysError || isUsage(error)) return message
+  if (error instanceof ClassKeysError) return message
+  if (isUsage(error)) return usageMessage(message)
   return `${message}\nThis is a fault in class-keys. Run the same command with DEBUG=1 to see where it happened.`
+}
+
+/** oclif's words about wrong flags, in our form: sentences, with where to look. */
+function usageMessage(message: string): string {
+  const words = message.replace(/\s*See more help with --help\s*$/, '').replace(/\s*\n\s*/g, ': ')
+  return `${words}${/[.!?]$/.test(words) ? '' : '.'} Add --help to see what there is.`
 }

@@ -1,3 +1,4 @@
+import { CLIError } from '@oclif/core/errors'
 import * as Flags from '@oclif/core/flags'
 import { parseUsd } from '../core/money.js'
 
@@ -42,7 +43,8 @@ export const usdFlag = Flags.custom<number>({
   helpValue: 'USD',
   parse: async (text) => {
     const usd = parseUsd(text)
-    if (usd === undefined) throw new Error(`${text} is not an amount of dollars, such as 5 or 2.50`)
+    if (usd === undefined)
+      throw new CLIError(`${text} is not an amount of dollars, such as 5 or 2.50`, { exit: 2 })
     return usd
   },
 })

@@ -9,7 +9,7 @@ const DEFAULT_BASE_URL = 'https://openrouter.ai/api/v1'
  * @throws UsageError `no_management_key`, `bad_management_key`, `bad_base_url`; none holds the key
  */
 export function accountFrom(env: NodeJS.ProcessEnv): Account {
-  const managementKey = (env.OPENROUTER_PROVISIONING_KEY || env.OPENROUTER_MANAGEMENT_KEY || '').trim()
+  const managementKey = env.OPENROUTER_PROVISIONING_KEY?.trim() || env.OPENROUTER_MANAGEMENT_KEY?.trim() || ''
   if (managementKey === '') {
     throw new UsageError(
       'no_management_key',
@@ -28,8 +28,9 @@ function baseUrlFrom(text: string | undefined): string {
   if (!text) return DEFAULT_BASE_URL
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol === 'https:' || url?.protocol === 'http:') return text.replace(/\/+$/, '')
+  // The text is not shown: it may be the management key, pasted into the wrong variable.
   throw new UsageError(
     'bad_base_url',
-    `OPENROUTER_BASE_URL is not a web address: ${text}. Unset it, or set it like ${DEFAULT_BASE_URL}.`,
+    `OPENROUTER_BASE_URL is not a web address. Unset it, or set it like ${DEFAULT_BASE_URL}.`,
   )
 }

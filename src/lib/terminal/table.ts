@@ -11,6 +11,8 @@ export interface Column {
 }
 
 const GAP = '  '
+/** Names are free text at OpenRouter: nothing in them may move the cursor or change the colour. */
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029]/gu
 /** A shortened column keeps at least this many characters. */
 const NARROWEST = 6
 
@@ -56,10 +58,10 @@ function fitWidths(columns: readonly Column[], wanted: readonly number[], width:
 }
 
 function place(text: string, width: number, align: Column['align']): string {
-  const own = widthOf(text)
-  if (own > width) return cliTruncate(text, width)
-  const padding = ' '.repeat(width - own)
-  return align === 'right' ? padding + text : text + padding
+  const printable = text.replace(UNPRINTABLE, ' ')
+  const short = widthOf(printable) > width ? cliTruncate(printable, width) : printable
+  const padding = ' '.repeat(Math.max(0, width - widthOf(short)))
+  return align === 'right' ? padding + short : short + padding
 }
 
 /** How many columns of a terminal a text takes; most texts are plain ASCII, for which counting is enough. */

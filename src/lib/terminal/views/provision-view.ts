@@ -1,4 +1,4 @@
-import { formatLimit, type Limit } from '../../core/money.js'
+import { formatLimit } from '../../core/money.js'
 import { isUnfinished, type StudentOutcome } from '../../core/outcome.js'
 import type { ProvisionPlan, Spending } from '../../core/provision-plan.js'
 import type { ProvisionResult } from '../../core/results.js'
@@ -34,11 +34,16 @@ export function provisionPlanView(plan: ProvisionPlan, width: number | undefined
   return lines
 }
 
-/** What the students of a class may spend together: `$40.00 in all and $360.00 monthly`. */
+const PERIODS = { daily: 'a day', weekly: 'a week', monthly: 'a month' } as const
+
+/** What the students of a class may spend together: `$360.00 a month and $40.00 once`. */
 export function spendingText(spending: Spending): string {
-  const amount = (limit: Limit) => (limit === null ? 'without limit' : formatLimit(limit))
-  const parts = spending.map(({ reset, limit }) => `${amount(limit)} ${reset ?? 'in all'}`)
-  return parts.length === 0 ? 'nothing' : parts.join(' and ')
+  const parts = spending.map(({ reset, limit }) =>
+    limit === null ? 'without limit' : `${formatLimit(limit)} ${reset === null ? 'once' : PERIODS[reset]}`,
+  )
+  const last = parts.pop()
+  if (last === undefined) return 'nothing'
+  return parts.length === 0 ? last : `${parts.join(', ')} and ${last}`
 }
 
 /** What `provision` shows when it has ended. */
