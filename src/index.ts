@@ -3,7 +3,7 @@
  */
 
 export type { Problem } from './lib/core/errors.js'
-export type { OutcomeKind, StudentOutcome } from './lib/core/outcome.js'
+export type { OutcomeKind, Stopped, StudentOutcome } from './lib/core/outcome.js'
 export type {
   CreateKey,
   DeleteLostKey,

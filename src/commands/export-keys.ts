@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import type { Ledger } from '../db/ledger.js'
 import { openLedger } from '../db/open.js'
 import type { LedgerKey } from '../db/secrets.js'
+import { UsageError } from '../lib/core/errors.js'
 import type { ExportResult } from '../lib/core/results.js'
 import { exportPath, saveExport } from '../lib/files/export-file.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
@@ -40,6 +41,8 @@ export default class ExportKeys extends BaseCommand {
   async run(): Promise<ExportResult> {
     const { flags } = await this.parse(ExportKeys)
     const { format } = flags
+    if (flags.output === '-')
+      throw new UsageError('secrets_to_terminal', 'Secrets are never printed. Name a file with --output.')
     const context = {} as Context
     try {
       await runPipeline<Context>(

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { UsageError } from '../lib/core/errors.js'
 import { asLedgerError, LedgerError } from './errors.js'
@@ -38,13 +38,38 @@ export function inspectLedger(path: string): string[] {
   }
   let sqlite: Database.Database | undefined
   try {
-    sqlite = new Database(path, { fileMustExist: true, readonly: true })
+    sqlite = openUnchanged(path)
     return inspect(sqlite, path)
   } catch (error) {
     throw asLedgerError(error, path)
   } finally {
     sqlite?.close()
   }
+}
+
+/**
+ * Opens a file for a look that leaves nothing behind: SQLite puts two files beside a database with a
+ * write-ahead log even to read it, so that one is looked at in memory.
+ */
+function openUnchanged(path: string): Database.Database {
+  if (!isWriteAhead(path) || existsSync(`${path}-wal`)) {
+    return new Database(path, { fileMustExist: true, readonly: true })
+  }
+  const bytes = readFileSync(path)
+  bytes[18] = bytes[19] = 1
+  return new Database(bytes)
+}
+
+/** Whether the header's format bytes say that the database has a write-ahead log. */
+function isWriteAhead(path: string): boolean {
+  const header = Buffer.alloc(20)
+  const file = openSync(path, 'r')
+  try {
+    readSync(file, header, 0, header.length, 0)
+  } finally {
+    closeSync(file)
+  }
+  return header.subarray(0, 15).toString() === 'SQLite format 3' && header[18] === 2
 }
 
 function inspect(sqlite: Database.Database, path: string): string[] {

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, realpathSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { ClassKeysError } from '../lib/core/errors.js'
 import { asLedgerError } from './errors.js'
@@ -16,7 +16,8 @@ export interface RunLock {
  * @throws ClassKeysError `run_under_way` where another run holds it, with its start in local time
  */
 export function takeRunLock(ledger: string, command: string, now: Date): RunLock {
-  const path = `${ledger}-lock`
+  // Two names of one file are one ledger.
+  const path = `${realpathSync(ledger)}-lock`
   let sqlite: Database.Database | undefined
   try {
     closeSync(openSync(path, 'a', 0o600))

@@ -1,6 +1,5 @@
 import { ClassKeysError } from './errors.js'
 import type { StudentRef } from './provision-plan.js'
-import type { Stopped } from './results.js'
 
 /** What became of one student in a run that changes OpenRouter. */
 export type OutcomeKind =
@@ -26,6 +25,12 @@ export interface StudentOutcome extends StudentRef {
   reason?: string
   keyName?: string
   hash?: string
+}
+
+/** Why a run ended before its time. */
+export interface Stopped {
+  code: string
+  message: string
 }
 
 /** Whether an outcome leaves something to do. */

@@ -1,5 +1,5 @@
 import type { Limit, LimitReset, Usd } from './money.js'
-import type { OutcomeKind, StudentOutcome } from './outcome.js'
+import type { OutcomeKind, Stopped, StudentOutcome } from './outcome.js'
 import type { DeleteLostKey, KeyHolder, LeftAlone, ProvisionPlan, StudentRef } from './provision-plan.js'
 import type { UpdatePlan } from './update-plan.js'
 
@@ -61,12 +61,6 @@ export interface CheckResult {
   inDoubt: StudentRef[]
   files: { snapshot: string }
   retries: Retries
-}
-
-/** Why a run ended before its time. */
-export interface Stopped {
-  code: string
-  message: string
 }
 
 /** `provision --json`; with `--dry-run` it is a ProvisionPlan. */

@@ -11,6 +11,7 @@ export const LONGEST_WAIT_MS = 120_000
 
 /** So much of OpenRouter's own words fits into a sentence; cut only when the secrets are out of them. */
 const LONGEST_WORDS = 200
+const HTML = 'an HTML page'
 /** What servers and the networks before them say when the fault is theirs. */
 const SERVER_ERRORS = [500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530]
 
@@ -64,7 +65,7 @@ async function fetchWhole(...[input, init]: Parameters<typeof fetch>): Promise<R
   const response = await fetch(input, init)
   const body = await response.text()
   if (response.ok && !isJson(body)) {
-    const what = /^\s*</.test(body) ? 'an HTML page' : 'something that is not JSON'
+    const what = /^\s*</.test(body) ? HTML : 'something that is not JSON'
     throw new GarbledAnswerError(`${what} (status ${response.status})`)
   }
   const { status, statusText, headers } = response
@@ -133,7 +134,10 @@ async function fromAnswer(response: Response, managementKey: string): Promise<Op
     const advice = 'Wait a while, then run the same command again.'
     return new OpenRouterError('rate_limited', `OpenRouter asks to slow down (429: ${words}). ${advice}`, 429)
   }
-  if (status < 500) return new OpenRouterError('refused', `OpenRouter refused (${status}: ${words}).`, status)
+  if (status < 500) {
+    const advice = words === HTML ? ' Is OPENROUTER_BASE_URL right?' : ''
+    return new OpenRouterError('refused', `OpenRouter refused (${status}: ${words}).${advice}`, status)
+  }
   const advice = 'Run the same command again in a while.'
   return new OpenRouterError('no_answer', `OpenRouter failed (${status}: ${words}). ${advice}`, status)
 }
@@ -145,7 +149,7 @@ async function wordsOf(response: Response): Promise<string> {
     const answer = errorAnswer.safeParse(JSON.parse(body))
     if (answer.success) return answer.data.error.message.replace(/\s+/g, ' ').replace(/\.$/, '')
   }
-  return /^\s*</.test(body) ? 'an HTML page' : response.statusText || 'no message'
+  return /^\s*</.test(body) ? HTML : response.statusText || 'no message'
 }
 
 /** The reason of a failed `fetch`, which hides it in nested causes: `ECONNREFUSED`, `ENOTFOUND`, … */
