@@ -48,24 +48,30 @@ function moveAddresses(db: Db, people: readonly Person[]): void {
   const addressOf = new Map(
     rows.flatMap(({ email, mqId }) => (mqId === null ? [] : [[mqIdKey(mqId), email] as const])),
   )
+  const holderOf = new Map(rows.map(({ email, mqId }) => [email, mqId]))
   const moves = people.flatMap((person) => {
     const from = addressOf.get(mqIdKey(person.mqId))
     return from === undefined || from === person.email ? [] : [{ from, to: person.email, mqId: person.mqId }]
   })
-  if (moves.length === 0) return
+  for (const { from } of moves) holderOf.delete(from)
+  const moving = new Set(moves.map(({ mqId }) => mqId))
+  const taken = people.filter(({ email, mqId }) => {
+    const holder = holderOf.get(email)
+    // A row without an MQ ID is the same person's, unless that person has a row already.
+    return holder === null ? moving.has(mqId) : holder !== undefined && mqIdKey(holder) !== mqIdKey(mqId)
+  })
+  if (moves.length + taken.length === 0) return
   // Keys refer to people by address: between the two updates of a move, they refer to nobody.
   db.run(sql`PRAGMA defer_foreign_keys = ON`)
   const aside = (mqId: string) => `moving:${mqId}`
   for (const { from, mqId } of moves) moveAddress(db, from, aside(mqId))
-  for (const { to, mqId } of moves) {
-    giveWay(db, to)
-    moveAddress(db, aside(mqId), to)
-  }
+  for (const { email } of taken) giveWay(db, email)
+  for (const { to, mqId } of moves) moveAddress(db, aside(mqId), to)
 }
 
 /**
- * Takes an address from the person who has it in the ledger and is not on the roster with it any more: the
- * roster has given it to somebody else.
+ * Takes an address from the person who has it in the ledger, since the roster has given it to somebody else.
+ * Both stay who they are: with the address alone, the newcomer would be handed the other one's keys.
  */
 function giveWay(db: Db, email: string): void {
   const holder = db.select().from(student).where(eq(student.email, email)).get()
