@@ -27,7 +27,7 @@ export function bringUpToDate({ db, sqlite }: Connection, done: readonly string[
       2,
     )
   }
-  if (done.length === known.length) return
+  if (known.every((migration) => done.includes(migration.hash))) return
   // Inside a transaction, where migrations run, this pragma would do nothing, and a table that is rebuilt
   // would take its children with it.
   sqlite.pragma('foreign_keys = OFF')
@@ -48,7 +48,9 @@ function adoptBaseline(sqlite: Connection['sqlite'], baseline: MigrationMeta | u
   sqlite.exec(
     'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)',
   )
-  const insert = sqlite.prepare('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)')
+  const insert = sqlite.prepare(
+    'INSERT INTO __drizzle_migrations (hash, created_at) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM __drizzle_migrations)',
+  )
   insert.run(baseline.hash, baseline.folderMillis)
 }
 

@@ -54,6 +54,8 @@ export async function openLedger(path: string, { copy = false } = {}): Promise<L
     return new Ledger(connection, path)
   } catch (error) {
     connection?.sqlite.close()
+    // Another command has brought the ledger up to date at the same moment: then it is as it should be.
+    if (inspectLedger(path).length > done.length) return openLedger(path, { copy })
     throw asLedgerError(asFileError(error), path)
   }
 }

@@ -1,4 +1,5 @@
 import { and, asc, eq, inArray, isNull } from 'drizzle-orm'
+import { mqIdOfKeyName } from '../lib/core/key-name.js'
 import type { Limit, LimitReset } from '../lib/core/money.js'
 import type { Person } from '../lib/core/student.js'
 import type { Db } from './connection.js'
@@ -78,17 +79,24 @@ export function readLedgerKeys(db: Db): LedgerKey[] {
       keyName: key.keyName,
       limit: key.creditLimit,
       disabled: key.disabled,
-      email: student.email,
+      email: key.email,
       firstName: student.firstName,
       lastName: student.lastName,
       mqId: student.mqId,
     })
     .from(key)
-    .innerJoin(student, eq(student.email, key.email))
+    .leftJoin(student, eq(student.email, key.email))
     .leftJoin(secret, eq(secret.keyHash, key.keyHash))
     .leftJoin(keyState, eq(keyState.keyHash, key.keyHash))
     .where(isThere)
-    .orderBy(asc(student.email), asc(key.createdAt))
+    .orderBy(asc(key.email), asc(key.createdAt))
     .all()
-  return rows.map((row) => ({ ...row, secret: row.secret ?? undefined, mqId: row.mqId ?? '' }))
+  // The Python tool's files may hold keys of people whom they do not hold.
+  return rows.map((row) => ({
+    ...row,
+    firstName: row.firstName ?? '',
+    lastName: row.lastName ?? '',
+    mqId: row.mqId ?? mqIdOfKeyName(row.keyName) ?? '',
+    secret: row.secret ?? undefined,
+  }))
 }
