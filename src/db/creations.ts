@@ -1,4 +1,4 @@
-import { and, eq, inArray } from 'drizzle-orm'
+import { and, asc, eq, inArray } from 'drizzle-orm'
 import type { Creation, CreationState, KeyRequest } from '../lib/core/creation.js'
 import type { Key } from '../lib/core/key.js'
 import { limitText } from '../lib/core/money.js'
@@ -28,6 +28,7 @@ export function unsettled(db: Db): Creation[] {
     .select()
     .from(creation)
     .where(inArray(creation.state, ['open', 'undoing', 'absent']))
+    .orderBy(asc(creation.id))
     .all()
   return rows.map((row) => ({
     id: row.id,

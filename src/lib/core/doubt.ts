@@ -1,6 +1,5 @@
 import type { Creation } from './creation.js'
 import { isUsed, type Key } from './key.js'
-import { mqIdKey, mqIdOfKeyName } from './key-name.js'
 
 /** What the listing says of the creations whose answer never came. */
 export interface Doubt {
@@ -37,9 +36,6 @@ export function settle(
   if (creations.length === 0) return doubt
   const namesakes = group(keys, (key) => key.name)
   const listed = new Map(keys.map((key) => [key.hash, key]))
-  const holders = new Set(
-    keys.filter((key) => secretHere.has(key.hash)).map((key) => mqIdKey(mqIdOfKeyName(key.name) ?? '')),
-  )
   for (const [name, ofName] of group(creations, (creation) => creation.keyName)) {
     const undoing = ofName.filter((creation) => creation.state === 'undoing')
     for (const creation of undoing) {
@@ -56,7 +52,7 @@ export function settle(
     const open = ofName.filter((creation) => creation.state === 'open')
     const absent = ofName.filter((creation) => creation.state === 'absent')
     if (open.length > 0) settleOpen(doubt, open, absent, unknown)
-    else settleLate(doubt, absent, unknown, holders)
+    else settleLate(doubt, absent, unknown)
   }
   return doubt
 }
@@ -92,18 +88,12 @@ function settleOpen(
 }
 
 /**
- * A creation that was held absent may have come true late. Only where the student has another key, with a
- * known secret, is it taken for that: otherwise somebody may have made it by hand meanwhile.
+ * A creation that was held absent may have come true late, while its request was still under way: its key is
+ * known by the same marks as that of an open one, and by having been made soon after.
  */
-function settleLate(
-  doubt: Doubt,
-  absent: readonly Creation[],
-  unknown: readonly Key[],
-  holders: ReadonlySet<string>,
-) {
+function settleLate(doubt: Doubt, absent: readonly Creation[], unknown: readonly Key[]) {
   const taken = new Set<string>()
   for (const creation of absent) {
-    if (!holders.has(mqIdKey(creation.student.mqId))) continue
     const sent = creation.intendedAt.getTime()
     const fits = (key: Key) => {
       const made = Date.parse(key.createdAt)

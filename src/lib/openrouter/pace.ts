@@ -46,6 +46,7 @@ export class Pace {
       const leave = () => {
         const place = this.#waiting.indexOf(enter)
         if (place >= 0) this.#waiting.splice(place, 1)
+        if (this.#waiting.length === 0) this.#forgetPause()
         reject(signal?.reason)
       }
       signal?.addEventListener('abort', leave, { once: true })
@@ -79,6 +80,12 @@ export class Pace {
         this.#admit()
       },
     }
+  }
+
+  /** A pause that nobody waits for must not keep the process from ending. */
+  #forgetPause(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   #admit(): void {

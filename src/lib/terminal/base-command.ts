@@ -10,6 +10,14 @@ import { wrapLines } from './wrap.js'
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true
 
+  /** Goes on unseen where the reader of a pipe has left (`| head`): a run must not end half-way for that. */
+  override async init(): Promise<void> {
+    await super.init()
+    for (const stream of [process.stdout, process.stderr]) {
+      if (stream.listenerCount('error') === 0) stream.on('error', ignoreClosedPipe)
+    }
+  }
+
   /** Prints lines on standard output; nothing where `--json` was asked for. */
   protected print(lines: readonly string[]): void {
     if (lines.length > 0) this.log(wrapLines(lines, process.stdout))
@@ -84,4 +92,8 @@ function stackOf(error: Error): string {
   const cause =
     error instanceof ClassKeysError && error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : ''
   return `${error.stack}${cause}`
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
 }
