@@ -6,15 +6,27 @@ export class LedgerError extends ClassKeysError {
 }
 
 /**
- * Turns what SQLite says into a sentence for a person; anything else comes back as it is.
+ * Turns what SQLite says into a sentence for a person; what is not from SQLite comes back as it is. Of the
+ * error only SQLite's own part is kept: what wraps it may hold the values of the statement, and so a secret.
  * @param path the ledger's path as the person gave it
  */
 export function asLedgerError(error: unknown, path: string): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const said = MESSAGES.find(([prefix]) => code.startsWith(prefix))
-  return said
-    ? new LedgerError(said[1], said[2](path), said[1] === 'ledger_not_ours' ? 2 : 1, { cause: error })
-    : error
+  const sqlite = sqliteErrorIn(error)
+  if (error instanceof ClassKeysError || !sqlite) return error
+  const said = MESSAGES.find(([prefix]) => sqlite.code.startsWith(prefix))
+  if (said)
+    return new LedgerError(said[1], said[2](path), said[1] === 'ledger_not_ours' ? 2 : 1, { cause: sqlite })
+  const message = `The ledger ${path} could not be read or written (${sqlite.code}: ${sqlite.message}).`
+  return new LedgerError('ledger_failed', message, 1, { cause: sqlite })
+}
+
+function sqliteErrorIn(error: unknown): (Error & { code: string }) | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && typeof cause.code === 'string' && cause.code.startsWith('SQLITE_')) {
+      return cause as Error & { code: string }
+    }
+  }
+  return undefined
 }
 
 const MESSAGES: readonly [prefix: string, code: string, message: (path: string) => string][] = [

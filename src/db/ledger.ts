@@ -1,10 +1,12 @@
 import { eq } from 'drizzle-orm'
 import type { Creation, KeyRequest } from '../lib/core/creation.js'
+import type { HistoryEntry } from '../lib/core/history.js'
 import type { Key } from '../lib/core/key.js'
 import type { Person } from '../lib/core/student.js'
 import type { Connection, Db } from './connection.js'
 import * as creations from './creations.js'
 import { asLedgerError } from './errors.js'
+import { readHistory } from './history.js'
 import { type Change, keyWriter, logChanges } from './keys.js'
 import { addPending, dropPending, type Listing, recordListing } from './listings.js'
 import {
@@ -98,6 +100,11 @@ export class Ledger {
   /** Every key that is still in OpenRouter as far as the ledger knows, with its secret if it is here. */
   async keys(): Promise<LedgerKey[]> {
     return this.#read(readLedgerKeys)
+  }
+
+  /** The whole changelog, oldest first. */
+  async history(): Promise<HistoryEntry[]> {
+    return this.#read(readHistory)
   }
 
   /** Writes down changes that are about to be sent, all in one commit. */

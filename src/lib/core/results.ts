@@ -110,6 +110,24 @@ export interface ExportResult {
   withoutSecret: number
 }
 
+/** One line of `history --json`. */
+export interface HistoryLine extends Partial<StudentRef> {
+  /** ISO 8601, UTC. */
+  at: string
+  action: string
+  oldValue: string | null
+  newValue: string | null
+  keyName: string | null
+  hash: string | null
+  /** The same for a person. */
+  sentence: string
+}
+
+/** `history --json`: the newest first. */
+export interface HistoryResult {
+  entries: HistoryLine[]
+}
+
 /** `sandbox --json`, printed as soon as the sandbox is ready. */
 export interface SandboxResult {
   /** What OPENROUTER_BASE_URL is to be set to. */

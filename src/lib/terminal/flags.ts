@@ -1,5 +1,6 @@
 import { CLIError } from '@oclif/core/errors'
 import * as Flags from '@oclif/core/flags'
+import { parseSince } from '../core/history.js'
 import { parseUsd } from '../core/money.js'
 
 /** `--db`: where the ledger is. */
@@ -48,3 +49,16 @@ export const usdFlag = Flags.custom<number>({
     return usd
   },
 })
+
+/** `--since`: how far back to look, as a moment. */
+export const sinceFlag = Flags.custom<Date>({
+  summary: 'Nothing before this day or moment: 2026-11-01, 7d, 24h.',
+  helpValue: 'WHEN',
+  parse: async (text) => {
+    const since = parseSince(text, new Date())
+    if (since) return since
+    throw new CLIError(`${text} is neither a day such as 2026-11-01, nor a span such as 7d or 24h`, {
+      exit: 2,
+    })
+  },
+})()
