@@ -11,22 +11,34 @@ export class LedgerError extends ClassKeysError {
  * @param path the ledger's path as the person gave it
  */
 export function asLedgerError(error: unknown, path: string): unknown {
-  const sqlite = sqliteErrorIn(error)
+  const sqlite = codedErrorIn(error)
   if (error instanceof ClassKeysError || !sqlite) return error
-  const said = MESSAGES.find(([prefix]) => sqlite.code.startsWith(prefix))
+  const name = FILE_ERRORS[sqlite.code] ?? sqlite.code
+  const said = MESSAGES.find(([prefix]) => name.startsWith(prefix))
   if (said)
     return new LedgerError(said[1], said[2](path), said[1] === 'ledger_not_ours' ? 2 : 1, { cause: sqlite })
   const message = `The ledger ${path} could not be read or written (${sqlite.code}: ${sqlite.message}).`
   return new LedgerError('ledger_failed', message, 1, { cause: sqlite })
 }
 
-function sqliteErrorIn(error: unknown): (Error & { code: string }) | undefined {
+function codedErrorIn(error: unknown): (Error & { code: string }) | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && typeof cause.code === 'string' && cause.code.startsWith('SQLITE_')) {
-      return cause as Error & { code: string }
-    }
+    const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+    if (code.startsWith('SQLITE_') || code in FILE_ERRORS) return cause as Error & { code: string }
   }
   return undefined
+}
+
+/** The system's own errors, by the name that SQLite has for them, so that both are said in the same words. */
+const FILE_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: 'SQLITE_CANTOPEN',
+  EPERM: 'SQLITE_CANTOPEN',
+  ENOENT: 'SQLITE_CANTOPEN',
+  ENOTDIR: 'SQLITE_CANTOPEN',
+  EISDIR: 'SQLITE_CANTOPEN',
+  EROFS: 'SQLITE_READONLY',
+  ENOSPC: 'SQLITE_FULL',
+  EDQUOT: 'SQLITE_FULL',
 }
 
 const MESSAGES: readonly [prefix: string, code: string, message: (path: string) => string][] = [

@@ -33,7 +33,7 @@ export async function createLedger(path: string): Promise<boolean> {
     linkSync(draft, path)
     return true
   } catch (error) {
-    throw asLedgerError(asFileError(error), path)
+    throw asLedgerError(error, path)
   } finally {
     rmSync(draft, { force: true })
   }
@@ -56,22 +56,6 @@ export async function openLedger(path: string, { copy = false } = {}): Promise<L
     connection?.sqlite.close()
     // Another command has brought the ledger up to date at the same moment: then it is as it should be.
     if (inspectLedger(path).length > done.length) return openLedger(path, { copy })
-    throw asLedgerError(asFileError(error), path)
+    throw asLedgerError(error, path)
   }
-}
-
-/** Gives a file error the name that SQLite has for it, so that both are said in the same words. */
-function asFileError(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const names: Record<string, string> = {
-    EACCES: 'SQLITE_CANTOPEN',
-    EPERM: 'SQLITE_CANTOPEN',
-    ENOENT: 'SQLITE_CANTOPEN',
-    ENOTDIR: 'SQLITE_CANTOPEN',
-    EROFS: 'SQLITE_READONLY',
-    ENOSPC: 'SQLITE_FULL',
-    EDQUOT: 'SQLITE_FULL',
-  }
-  const name = names[code]
-  return name === undefined ? error : Object.assign(new Error(code, { cause: error }), { code: name })
 }

@@ -16,10 +16,11 @@ export interface RunLock {
  * @throws ClassKeysError `run_under_way` where another run holds it, with its start in local time
  */
 export function takeRunLock(ledger: string, command: string, now: Date): RunLock {
-  // Two names of one file are one ledger.
-  const path = `${realpathSync(ledger)}-lock`
+  let path = `${ledger}-lock`
   let sqlite: Database.Database | undefined
   try {
+    // Two names of one file are one ledger.
+    path = `${realpathSync(ledger)}-lock`
     closeSync(openSync(path, 'a', 0o600))
     sqlite = new Database(path, { timeout: 0 })
     const lock = sqlite
