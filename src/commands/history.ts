@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import type { Ledger } from '../db/ledger.js'
 import { openLedger } from '../db/open.js'
-import { filterHistory, type HistoryEntry, sentence } from '../lib/core/history.js'
+import { filterHistory, historyLine } from '../lib/core/history.js'
 import type { HistoryLine, HistoryResult } from '../lib/core/results.js'
 import { historyCsv } from '../lib/files/history-csv.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
@@ -65,19 +65,5 @@ export default class History extends BaseCommand {
     const { entries } = context
     this.print(flags.csv ? [historyCsv(entries).trimEnd()] : historyView(entries))
     return { entries }
-  }
-}
-
-function historyLine(entry: HistoryEntry): HistoryLine {
-  const { at, action, oldValue, newValue, keyName, hash, student } = entry
-  return {
-    at: at.toISOString(),
-    action,
-    oldValue,
-    newValue,
-    keyName,
-    hash,
-    ...student,
-    sentence: sentence(entry),
   }
 }

@@ -17,6 +17,7 @@ import {
   type WaitingKey,
   waitingKeys,
 } from './secrets.js'
+import { readStudentKeys, type StudentKey } from './student-keys.js'
 import { readStudents } from './students.js'
 import { key } from './tables.js'
 
@@ -105,6 +106,18 @@ export class Ledger {
   /** The whole changelog, oldest first. */
   async history(): Promise<HistoryEntry[]> {
     return this.#read(readHistory)
+  }
+
+  /** The keys of the student with an address, those that are gone included, with what each has spent over time. */
+  async keysOf(email: string): Promise<StudentKey[]> {
+    return this.#read((db) => readStudentKeys(db, email))
+  }
+
+  /** Writes down that the secret of a key is about to be shown on a screen. */
+  async recordReveal(hash: string, at: Date): Promise<void> {
+    this.#write((db) =>
+      logChanges(db, [{ keyHash: hash, action: 'revealed', oldValue: null, newValue: null }], at),
+    )
   }
 
   /** Writes down changes that are about to be sent, all in one commit. */

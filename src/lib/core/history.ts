@@ -1,6 +1,7 @@
 import { parseDisabled } from './limits.js'
 import { formatLimit, parseLimit } from './money.js'
 import type { StudentRef } from './provision-plan.js'
+import type { HistoryLine } from './results.js'
 import { emailKey } from './student.js'
 
 /** One row of the changelog, with the key and the student it is about. */
@@ -45,6 +46,21 @@ export function filterHistory(entries: readonly HistoryEntry[], filter: HistoryF
     .filter((entry) => since === undefined || entry.at >= since)
     .filter((entry) => action === undefined || entry.action === action)
     .sort((a, b) => b.id - a.id)
+}
+
+/** An entry as results tell it. */
+export function historyLine(entry: HistoryEntry): HistoryLine {
+  const { at, action, oldValue, newValue, keyName, hash, student } = entry
+  return {
+    at: at.toISOString(),
+    action,
+    oldValue,
+    newValue,
+    keyName,
+    hash,
+    ...student,
+    sentence: sentence(entry),
+  }
 }
 
 /** What an entry says, as the second half of a sentence: `the limit was raised from $3.00 to $5.00`. */

@@ -128,6 +128,42 @@ export interface HistoryResult {
   entries: HistoryLine[]
 }
 
+/** What a key had spent when it was looked at. */
+export interface UsagePoint {
+  /** ISO 8601, UTC. */
+  at: string
+  usage: Usd
+}
+
+/** One key of `show --json`. */
+export interface ShownKey {
+  keyName: string
+  hash: string
+  /** Whether OpenRouter still has it; the figures are null where it has not. */
+  exists: boolean
+  disabled: boolean | null
+  limit: Limit
+  /** What may still be spent in this period, or ever where the limit never refills; null is unlimited. */
+  limitRemaining: Limit
+  limitReset: LimitReset
+  /** When the limit refills next, ISO 8601, UTC; null is never. */
+  refillsAt: string | null
+  expiresAt: string | null
+  usage: Usd | null
+  /** Whether this ledger holds the secret. */
+  secretHere: boolean
+  /** What it had spent at each check, the oldest first. */
+  usageOverTime: UsagePoint[]
+}
+
+/** `show --json`. */
+export interface ShowResult {
+  student: StudentRef
+  keys: ShownKey[]
+  /** The newest first. */
+  history: HistoryLine[]
+}
+
 /** `sandbox --json`, printed as soon as the sandbox is ready. */
 export interface SandboxResult {
   /** What OPENROUTER_BASE_URL is to be set to. */

@@ -70,6 +70,16 @@ export class OpenRouter {
     return this.#send('post', 'keys', createdAnswer, { json: { name, limit, limit_reset } })
   }
 
+  /** One key by its hash, or undefined where there is none. */
+  async findKey(hash: string): Promise<Key | undefined> {
+    try {
+      return await this.#send('get', `keys/${encodeURIComponent(hash)}`, keyAnswer)
+    } catch (error) {
+      if (error instanceof OpenRouterError && error.status === 404) return undefined
+      throw error
+    }
+  }
+
   /** Changes a key and gives it whole, as it is afterwards. */
   updateKey(hash: string, change: KeyChange): Promise<Key> {
     return this.#send('patch', `keys/${encodeURIComponent(hash)}`, keyAnswer, { json: change })
