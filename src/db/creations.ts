@@ -79,6 +79,12 @@ export function startUndoing(db: Db, id: number, lost: Key, at: Date): void {
   db.update(creation).set({ state: 'undoing', keyHash: lost.hash }).where(eq(creation.id, id)).run()
 }
 
+/** The hashes of the lost keys whose deletion is under way. */
+export function hashesBeingUndone(db: Db): Set<string | null> {
+  const rows = db.select({ hash: creation.keyHash }).from(creation).where(eq(creation.state, 'undoing')).all()
+  return new Set(rows.map((row) => row.hash))
+}
+
 /** Writes down that the lost key of a creation is deleted. */
 export function finishUndoing(db: Db, id: number, at: Date): void {
   const entry = db

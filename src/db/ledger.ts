@@ -2,12 +2,13 @@ import { eq } from 'drizzle-orm'
 import type { Creation, KeyRequest } from '../lib/core/creation.js'
 import type { HistoryEntry } from '../lib/core/history.js'
 import type { Key } from '../lib/core/key.js'
+import type { Drift } from '../lib/core/results.js'
 import type { Person } from '../lib/core/student.js'
 import type { Connection, Db } from './connection.js'
 import * as creations from './creations.js'
 import { asLedgerError } from './errors.js'
 import { readHistory } from './history.js'
-import { type Change, keyWriter, logChanges } from './keys.js'
+import { type Change, keyWriter, logChanges, readKeys } from './keys.js'
 import { addPending, dropPending, type Listing, recordListing } from './listings.js'
 import {
   type LedgerKey,
@@ -41,9 +42,12 @@ export class Ledger {
     return this.#read(readStudents)
   }
 
-  /** Brings the ledger to what OpenRouter says; what changed without this tool is logged as `observed_…`. */
-  async recordListing(listing: Listing, now: Date): Promise<void> {
-    this.#write((db) => recordListing(db, listing, now))
+  /**
+   * Brings the ledger to what OpenRouter says; what changed without this tool is logged as `observed_…`, and
+   * given back.
+   */
+  async recordListing(listing: Listing, now: Date): Promise<Drift[]> {
+    return this.#write((db) => recordListing(db, listing, now))
   }
 
   /** Writes down that a key is about to be asked for; gives the number of the journal's entry. */
@@ -81,6 +85,11 @@ export class Ledger {
     this.#write((db) => {
       for (const id of ids) creations.finishUndoing(db, id, at)
     })
+  }
+
+  /** The hashes of every key the ledger knows, those that are gone included. */
+  async keyHashes(): Promise<Set<string>> {
+    return this.#read((db) => new Set(readKeys(db).keys()))
   }
 
   /** The hashes of the keys whose secret is here. */

@@ -2,9 +2,11 @@ import { inArray, sql } from 'drizzle-orm'
 import type { Key } from '../lib/core/key.js'
 import type { Matching } from '../lib/core/matching.js'
 import { type Limit, limitText, sameLimit } from '../lib/core/money.js'
+import type { Drift } from '../lib/core/results.js'
 import type { Person } from '../lib/core/student.js'
 import { ledgerTime } from '../lib/core/times.js'
 import type { Db } from './connection.js'
+import { hashesBeingUndone } from './creations.js'
 import { type Change, type KeptKey, keyWriter, logChanges, markGone, readKeys } from './keys.js'
 import { upsertStudents } from './students.js'
 import { pendingChange, usage } from './tables.js'
@@ -28,8 +30,9 @@ export interface Listing {
 /**
  * Brings the ledger to what OpenRouter says, and writes down as `observed_…` what changed without this tool.
  * Must run inside a transaction.
+ * @returns what changed without this tool
  */
-export function recordListing(db: Db, listing: Listing, now: Date): void {
+export function recordListing(db: Db, listing: Listing, now: Date): Drift[] {
   const { matching, keys, listedAt } = listing
   upsertStudents(db, listing.people, now)
   const known = readKeys(db)
@@ -37,6 +40,7 @@ export function recordListing(db: Db, listing: Listing, now: Date): void {
   const emailOf = new Map(matching.matched.map(({ student, key }) => [key.hash, student.email]))
   const write = keyWriter(db, listedAt)
   const changes: Change[] = []
+  const undoing = hashesBeingUndone(db)
   for (const theirs of keys) {
     const ours = known.get(theirs.hash)
     const email = emailOf.get(theirs.hash) ?? ours?.email
@@ -49,6 +53,8 @@ export function recordListing(db: Db, listing: Listing, now: Date): void {
   }
   const listed = new Set(keys.map((theirs) => theirs.hash))
   for (const ours of known.values()) {
+    // A lost key that this tool was deleting is not somebody else's doing: finishUndoing writes it down.
+    if (undoing.has(ours.keyHash)) continue
     if (listed.has(ours.keyHash) || ours.goneAt !== null || (ours.knownAt && ours.knownAt > listedAt))
       continue
     changes.push({ keyHash: ours.keyHash, action: 'observed_gone', oldValue: ours.keyName, newValue: null })
@@ -57,6 +63,12 @@ export function recordListing(db: Db, listing: Listing, now: Date): void {
   logChanges(db, changes, now)
   if (listing.settlePending && pending.size > 0) db.delete(pendingChange).run()
   if (listing.withUsage) recordUsage(db, listing, now)
+  const names = new Map([...known.values()].map(({ keyHash, keyName }) => [keyHash, keyName]))
+  return changes.filter(({ action }) => action.startsWith('observed_')).map((change) => drift(change, names))
+}
+
+function drift({ keyHash: hash, ...change }: Change, names: ReadonlyMap<string, string>): Drift {
+  return { ...change, hash, keyName: names.get(hash) ?? '' }
 }
 
 type Pending = typeof pendingChange.$inferSelect

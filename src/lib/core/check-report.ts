@@ -1,43 +1,98 @@
-import type { Key } from './key.js'
+import { isExpired, type Key } from './key.js'
+import { mqIdOfKeyName } from './key-name.js'
 import type { Matching } from './matching.js'
 import { type StudentRef, studentRef } from './provision-plan.js'
-import type { CheckResult, MatchedKey, OrphanedKey } from './results.js'
-import { keyStatus } from './status.js'
+import type { CheckResult, Drift, MatchedKey, OrphanedKey } from './results.js'
+import { isPastMark, keyStatus } from './status.js'
 import type { Person } from './student.js'
 
-/** What `check` tells of a matching, without the files and the retries. */
-export function checkReport(
-  keys: readonly Key[],
-  matching: Matching,
-  inDoubt: readonly Person[],
-): Omit<CheckResult, 'roster' | 'files' | 'retries'> {
-  const enabled = new Map(matching.duplicates.map(({ student, keys: theirs }) => [student, theirs.length]))
+/** What `check` has found out. */
+export interface CheckFindings {
+  keys: readonly Key[]
+  matching: Matching
+  now: Date
+  /** Hashes of every key that the ledger knows. */
+  known: ReadonlySet<string>
+  /** Hashes of the keys whose secret is in the ledger. */
+  secretHere: ReadonlySet<string>
+  /** People with a creation whose answer was never committed. */
+  inDoubt: readonly Person[]
+  /** What has changed without this tool since the ledger was last brought up to date. */
+  drift: readonly Drift[]
+  /** Percent of the limit from which on a key is worth a look; undefined for none. */
+  warnAt: number | undefined
+}
+
+/** What `check` tells of its findings, without the files and the retries. */
+export function checkReport(findings: CheckFindings): Omit<CheckResult, 'roster' | 'files' | 'retries'> {
+  const { keys, matching, now, warnAt } = findings
+  const working = new Map(matching.duplicates.map(({ student, keys: theirs }) => [student, theirs.length]))
+  const matched = matching.matched.map(({ student, key }) =>
+    matchedKey(
+      student,
+      key,
+      keyStatus(student, key, { now, warnAt, enabledKeys: working.get(student) ?? 1 }),
+      findings,
+    ),
+  )
+  const orphaned = matching.orphaned.map((key) => orphanedKey(key, findings.known))
+  const ofKind = (kind: OrphanedKey['kind']) => orphaned.filter((key) => key.kind === kind).length
   return {
     counts: {
       keys: keys.length,
-      matched: matching.matched.length,
-      orphaned: matching.orphaned.length,
+      matched: matched.length,
+      orphaned: orphaned.length,
+      left: ofKind('left'),
+      unknown: ofKind('unknown'),
+      foreign: ofKind('foreign'),
       keyless: matching.keyless.length,
+      secretless: matched.filter((key) => !key.secretHere).length,
+      expired: matched.filter((key) => key.expired).length,
     },
-    matched: matching.matched.map(({ student, key }) => matchedKey(student, key, enabled.get(student) ?? 1)),
-    orphaned: matching.orphaned.map(orphanedKey),
+    matched,
+    orphaned,
     keyless: matching.keyless.map(studentRef),
     duplicates: matching.duplicates.map(({ student, keys: theirs }) => ({
       ...studentRef(student),
       hashes: theirs.map((key) => key.hash),
     })),
-    inDoubt: distinct(inDoubt.map(studentRef)),
+    pastMark: distinct(
+      matching.matched
+        .filter(({ key }) => !key.disabled && !isExpired(key, now) && isPastMark(key, warnAt))
+        .map(({ student }) => studentRef(student)),
+    ),
+    inDoubt: distinct(findings.inDoubt.map(studentRef)),
+    drift: [...findings.drift],
   }
 }
 
-function matchedKey(student: Person, key: Key, enabledKeys: number): MatchedKey {
-  const { hash, name: keyName, usage, limit, limitRemaining, limitReset, disabled } = key
-  const status = keyStatus(student, key, enabledKeys)
-  return { ...studentRef(student), keyName, hash, usage, limit, limitRemaining, limitReset, disabled, status }
+/** Whether a scheduled check has something to report: drift, students without a key, students past the mark. */
+export function needsAttention({
+  drift,
+  keyless,
+  pastMark,
+}: Pick<CheckResult, 'drift' | 'keyless' | 'pastMark'>): boolean {
+  return drift.length + keyless.length + pastMark.length > 0
 }
 
-function orphanedKey({ name: keyName, hash, usage, limit, disabled }: Key): OrphanedKey {
-  return { keyName, hash, usage, limit, disabled }
+function matchedKey(
+  student: Person,
+  key: Key,
+  status: string,
+  { now, secretHere }: CheckFindings,
+): MatchedKey {
+  const { hash, name: keyName, usage, limit, limitRemaining, limitReset, disabled, expiresAt } = key
+  const figures = { keyName, hash, usage, limit, limitRemaining, limitReset, disabled, expiresAt }
+  const expired = isExpired(key, now)
+  return { ...studentRef(student), ...figures, expired, secretHere: secretHere.has(hash), status }
+}
+
+function orphanedKey(
+  { name: keyName, hash, usage, limit, disabled }: Key,
+  known: ReadonlySet<string>,
+): OrphanedKey {
+  const kind = known.has(hash) ? 'left' : mqIdOfKeyName(keyName) === undefined ? 'foreign' : 'unknown'
+  return { kind, keyName, hash, usage, limit, disabled }
 }
 
 function distinct(students: readonly StudentRef[]): StudentRef[] {

@@ -16,6 +16,7 @@ export function findClassTargets(
   keys: readonly Key[],
   people: readonly Person[],
 ): FoundTarget[] {
+  // Whether a key has expired does not matter here: a row may speak of any of them.
   const { matched } = matchKeys(keys, people)
   const byHash = new Map(matched.map(({ key }) => [key.hash, key]))
   const byEmail = new Map<string, Key[]>()

@@ -42,7 +42,8 @@ export function settle(
       const { keyHash } = creation
       const key = keyHash === null ? undefined : listed.get(keyHash)
       if (!key) doubt.undone.push(creation)
-      else if (isUsed(key)) doubt.unclear.push({ creation, keys: [key], why: USED })
+      else if (isUsed(key) || secretHere.has(key.hash))
+        doubt.unclear.push({ creation, keys: [key], why: USED })
       else doubt.lost.push({ creation, hash: key.hash })
     }
     const taken = new Set(undoing.map((creation) => creation.keyHash))
@@ -92,17 +93,21 @@ function settleOpen(
  * known by the same marks as that of an open one, and by having been made soon after.
  */
 function settleLate(doubt: Doubt, absent: readonly Creation[], unknown: readonly Key[]) {
-  const taken = new Set<string>()
-  for (const creation of absent) {
-    const sent = creation.intendedAt.getTime()
-    const fits = (key: Key) => {
-      const made = Date.parse(key.createdAt)
-      return made >= sent - CLOCK_SKEW_MS && made <= sent + LATE_MS && !isUsed(key) && !taken.has(key.hash)
-    }
-    const key = unknown.find(fits)
-    if (!key) continue
-    taken.add(key.hash)
-    doubt.lost.push({ creation, hash: key.hash })
+  const fits = (creation: Creation, key: Key) => {
+    const [sent, made] = [creation.intendedAt.getTime(), Date.parse(key.createdAt)]
+    return made >= sent - CLOCK_SKEW_MS && made <= sent + LATE_MS && !isUsed(key)
+  }
+  const candidates = unknown.filter((key) => absent.some((creation) => fits(creation, key)))
+  if (candidates.length > absent.length) {
+    const why = `${candidates.length} keys could be the one that was being made`
+    for (const creation of absent) doubt.unclear.push({ creation, keys: candidates, why })
+    return
+  }
+  const free = [...absent]
+  for (const key of candidates) {
+    const place = free.findIndex((creation) => fits(creation, key))
+    const [creation] = place < 0 ? [] : free.splice(place, 1)
+    if (creation) doubt.lost.push({ creation, hash: key.hash })
   }
 }
 

@@ -64,7 +64,11 @@ export function historyLine(entry: HistoryEntry): HistoryLine {
 }
 
 /** What an entry says, as the second half of a sentence: `the limit was raised from $3.00 to $5.00`. */
-export function sentence({ action, oldValue, newValue }: HistoryEntry): string {
+export function sentence({
+  action,
+  oldValue,
+  newValue,
+}: Pick<HistoryEntry, 'action' | 'oldValue' | 'newValue'>): string {
   const from = amount(oldValue)
   const to = amount(newValue)
   switch (action) {

@@ -21,6 +21,17 @@ export interface Key {
   expiresAt: string | null
 }
 
+/** Whether a key has come to its end; it is of no use any more, and cannot be prolonged. */
+export function isExpired(key: Key, now: Date): boolean {
+  return key.expiresAt !== null && Date.parse(key.expiresAt) <= now.getTime()
+}
+
+/** How much of its limit a key has spent in this period, from 0 to 1; undefined for one without a limit. */
+export function shareSpent(key: Key): number | undefined {
+  if (key.limit === null || key.limitRemaining === null) return undefined
+  return key.limit === 0 ? 1 : (key.limit - key.limitRemaining) / key.limit
+}
+
 /** Whether anybody has ever spent money with a key. */
 export function isUsed(key: Key): boolean {
   return key.usage > 0 || key.byokUsage > 0

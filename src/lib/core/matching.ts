@@ -1,4 +1,4 @@
-import type { Key } from './key.js'
+import { isExpired, type Key } from './key.js'
 import { mqIdKey, mqIdOfKeyName } from './key-name.js'
 import { byEmail, type Person } from './student.js'
 
@@ -14,14 +14,21 @@ export interface Matching<P extends Person = Person> {
   matched: Match<P>[]
   /** Every other key, in the order of the listing. */
   orphaned: Key[]
-  /** Students without any key, in the order they were given. */
+  /** Students without any key that has not expired, in the order they were given. */
   keyless: P[]
-  /** Students with more than one enabled key, with those keys. */
+  /** Students with more than one key that works, with those keys. */
   duplicates: { student: P; keys: Key[] }[]
 }
 
-/** Matches keys to people by the MQ ID at the end of the key's name. */
-export function matchKeys<P extends Person>(keys: readonly Key[], students: readonly P[]): Matching<P> {
+/**
+ * Matches keys to people by the MQ ID at the end of the key's name.
+ * @param now tells which keys have expired; without it, none has
+ */
+export function matchKeys<P extends Person>(
+  keys: readonly Key[],
+  students: readonly P[],
+  now = new Date(0),
+): Matching<P> {
   const byMqId = new Map(students.map((student) => [mqIdKey(student.mqId), student]))
   const keysOf = new Map<P, Key[]>()
   const orphaned: Key[] = []
@@ -36,9 +43,12 @@ export function matchKeys<P extends Person>(keys: readonly Key[], students: read
   return {
     matched: groups.flatMap(({ student, keys: theirs }) => theirs.map((key) => ({ student, key }))),
     orphaned,
-    keyless: students.filter((student) => !keysOf.has(student)),
+    keyless: students.filter((student) => !keysOf.get(student)?.some((key) => !isExpired(key, now))),
     duplicates: groups
-      .map(({ student, keys: theirs }) => ({ student, keys: theirs.filter((key) => !key.disabled) }))
+      .map(({ student, keys: theirs }) => ({
+        student,
+        keys: theirs.filter((key) => !key.disabled && !isExpired(key, now)),
+      }))
       .filter(({ keys: enabled }) => enabled.length > 1),
   }
 }

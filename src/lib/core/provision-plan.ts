@@ -1,9 +1,9 @@
 import type { Creation, KeyRequest } from './creation.js'
 import { type Doubt, settle } from './doubt.js'
 import type { Problem } from './errors.js'
-import type { Key } from './key.js'
+import { isExpired, type Key } from './key.js'
 import { keyName, mqIdKey } from './key-name.js'
-import { matchKeys } from './matching.js'
+import { type Matching, matchKeys } from './matching.js'
 import { type Limit, type LimitReset, sumUsd, type Usd } from './money.js'
 import { fullName, type Person, type Student } from './student.js'
 
@@ -80,7 +80,7 @@ export interface ProvisionInput {
   secretHere: ReadonlySet<string>
   /** Overrides every budget, in US dollars. */
   limit: Usd | undefined
-  /** The day that goes into the names of new keys, local time. */
+  /** Now: its day goes into the names of new keys (local time), and keys that have expired by it count as none. */
   today: Date
 }
 
@@ -98,6 +98,7 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
   const matching = matchKeys(
     input.keys.filter((key) => !lostHashes.has(key.hash)),
     input.students,
+    input.today,
   )
   const inDoubt = new Set(leftAlone.map((left) => mqIdKey(left.mqId)))
   const creates = matching.keyless
@@ -107,13 +108,15 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
     version: 1,
     command: 'provision',
     changes: [...lost, ...creates],
-    keyHolders: keyHolders(matching.matched, input.secretHere),
+    keyHolders: keyHolders(matching, input.secretHere),
     leftAlone,
     absent: doubt.absent.map((creation) => creation.id),
     undone: doubt.undone.map((creation) => creation.id),
     placeholders: input.placeholders.map(studentRef),
     spending: spendingOf([
-      ...matching.matched.filter(({ key }) => !key.disabled).map(({ key }) => key),
+      ...matching.matched
+        .filter(({ key }) => !key.disabled && !isExpired(key, input.today))
+        .map(({ key }) => key),
       ...creates,
     ]),
   }
@@ -174,12 +177,11 @@ function deleteLostKey({ creation, hash }: Doubt['lost'][number]): DeleteLostKey
   return { kind: 'delete-lost', ...studentRef(student), keyName, hash, creationId: id }
 }
 
-function keyHolders(
-  matched: readonly { student: Person; key: Key }[],
-  secretHere: ReadonlySet<string>,
-): KeyHolder[] {
+function keyHolders({ matched, keyless }: Matching, secretHere: ReadonlySet<string>): KeyHolder[] {
+  const without = new Set(keyless)
   const holders = new Map<Person, KeyHolder>()
   for (const { student, key } of matched) {
+    if (without.has(student)) continue
     const holder = holders.get(student) ?? { ...studentRef(student), hashes: [], secretHere: false }
     holder.hashes.push(key.hash)
     holder.secretHere ||= secretHere.has(key.hash)

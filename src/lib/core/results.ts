@@ -33,12 +33,22 @@ export interface MatchedKey extends StudentRef {
   limitRemaining: Limit
   limitReset: LimitReset
   disabled: boolean
-  /** `OK`, or everything that deserves a look: `FIX EMAIL`, `disabled`, `over limit`, `2 keys`. */
+  /** ISO 8601, or null where the key does not expire. */
+  expiresAt: string | null
+  expired: boolean
+  /** Whether this ledger holds the secret. */
+  secretHere: boolean
+  /** `OK`, or everything that deserves a look: `FIX EMAIL`, `disabled`, `expired`, `over limit`, `84% spent`, `2 keys`. */
   status: string
 }
 
 /** A key of no student on the roster. */
 export interface OrphanedKey {
+  /**
+   * `left`: of a student whom this ledger knows and who is not on the roster; `unknown`: named as we name keys,
+   * and never in this ledger; `foreign`: any other name.
+   */
+  kind: 'left' | 'unknown' | 'foreign'
   keyName: string
   hash: string
   usage: Usd
@@ -46,19 +56,45 @@ export interface OrphanedKey {
   disabled: boolean
 }
 
+/** A change that was seen and not made by this tool. */
+export interface Drift {
+  /** `observed_limit`, `observed_disabled`, `observed_limit_reset`, `observed_name`, `observed_gone`. */
+  action: string
+  hash: string
+  keyName: string
+  oldValue: string | null
+  newValue: string | null
+}
+
 /** `check --json`. */
 export interface CheckResult {
   /** The roster's path, or null where there is none. */
   roster: string | null
-  counts: { keys: number; matched: number; orphaned: number; keyless: number }
+  counts: {
+    keys: number
+    matched: number
+    /** The sum of the next three. */
+    orphaned: number
+    left: number
+    unknown: number
+    foreign: number
+    keyless: number
+    /** Matched keys whose secret is not in this ledger. */
+    secretless: number
+    expired: number
+  }
   matched: MatchedKey[]
   orphaned: OrphanedKey[]
-  /** Students of the roster without any key. */
+  /** Students of the roster without any key that has not expired. */
   keyless: StudentRef[]
-  /** Students with more than one enabled key. */
+  /** Students with more than one key that works. */
   duplicates: (StudentRef & { hashes: string[] })[]
   /** Students with a creation whose answer was never committed. */
   inDoubt: StudentRef[]
+  /** Students who have spent as much of their limit as `--warn-at` says. */
+  pastMark: StudentRef[]
+  /** What has changed without this tool since the ledger was last brought up to date. */
+  drift: Drift[]
   files: { snapshot: string }
   retries: Retries
 }

@@ -1,13 +1,31 @@
-import type { Key } from './key.js'
+import { isExpired, type Key, shareSpent } from './key.js'
 import { isPlaceholder, type Person } from './student.js'
 
+/** What the status of a key depends on beside the key itself. */
+export interface StatusContext {
+  now: Date
+  /** How many keys that work the student has. */
+  enabledKeys: number
+  /** Percent of the limit from which on a key is worth a look; undefined for none. */
+  warnAt: number | undefined
+}
+
 /** What stands in the status column of `check`: everything that deserves a look, or `OK`. */
-export function keyStatus(student: Person, key: Key, enabledKeys: number): string {
+export function keyStatus(student: Person, key: Key, { now, enabledKeys, warnAt }: StatusContext): string {
+  const overLimit = key.limitRemaining !== null && key.limitRemaining <= 0
   const remarks = [
     isPlaceholder(student.email) && 'FIX EMAIL',
     key.disabled && 'disabled',
-    key.limitRemaining !== null && key.limitRemaining <= 0 && 'over limit',
-    enabledKeys > 1 && !key.disabled && `${enabledKeys} keys`,
+    isExpired(key, now) && 'expired',
+    overLimit && 'over limit',
+    !overLimit && isPastMark(key, warnAt) && `${Math.floor((shareSpent(key) ?? 0) * 100)}% spent`,
+    enabledKeys > 1 && !key.disabled && !isExpired(key, now) && `${enabledKeys} keys`,
   ].filter((remark) => remark !== false)
   return remarks.length === 0 ? 'OK' : remarks.join(', ')
+}
+
+/** Whether a key has spent as much of its limit in this period as the mark says, in percent. */
+export function isPastMark(key: Key, warnAt: number | undefined): boolean {
+  const share = shareSpent(key)
+  return warnAt !== undefined && share !== undefined && share * 100 >= warnAt
 }

@@ -42,18 +42,39 @@ export async function createFile(path: string, text: string, mode = ORDINARY): P
     const { dir, name, ext } = parse(path)
     for (let n = 1; ; n++) {
       const free = n === 1 ? path : join(dir, `${name}-${n}${ext}`)
-      try {
-        // A link, unlike a rename, fails where the name is taken.
-        await link(draft, free)
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue
-        await discard(draft, error)
-      }
-      await unlink(draft)
+      if (!(await claim(draft, free))) continue
       await syncFolder(path)
       return free
     }
   })
+}
+
+/** What a disk says that has no hard links: a memory stick, some network drives. */
+const NO_LINKS: readonly unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
+
+/** Gives a finished draft its name, unless the name is taken; false where it is. */
+async function claim(draft: string, name: string): Promise<boolean> {
+  try {
+    // A link, unlike a rename, fails where the name is taken.
+    await link(draft, name)
+    await unlink(draft)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    return NO_LINKS.includes(code) ? reserve(draft, name) : discard(draft, error)
+  }
+}
+
+/** The same without links: the name is taken by an empty file first, which the draft then replaces. */
+async function reserve(draft: string, name: string): Promise<boolean> {
+  try {
+    await (await open(name, 'wx', PRIVATE)).close()
+    await rename(draft, name)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EEXIST' ? false : discard(draft, error)
+  }
 }
 
 /**

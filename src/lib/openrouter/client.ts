@@ -24,8 +24,10 @@ export interface KeyChange {
   disabled?: boolean
 }
 
-/** A request that was refused as too fast is sent again so often before it counts as failed. */
-const MOST_SLOW_DOWNS = 40
+/** A request that is refused as too fast waits so long in all, in milliseconds, before it counts as failed. */
+const PATIENCE_MS = 180_000
+/** A reading or a change whose answer makes no sense is sent again so often. */
+const MOST_RIDDLES = 3
 
 /** The management API of one OpenRouter account. Every method throws OpenRouterError. */
 export class OpenRouter {
@@ -55,10 +57,17 @@ export class OpenRouter {
    * @param onProgress is told how many keys have been read so far
    */
   listKeys(onProgress?: (count: number) => void): Promise<Key[]> {
-    return readWhole(
-      (offset) => this.#send('get', 'keys', pageAnswer, { searchParams: { offset, include_disabled: true } }),
-      onProgress,
-    )
+    // Where one page fails for good, the others under way must not go on by themselves.
+    const failed = new AbortController()
+    const readPage = (offset: number) =>
+      this.#send('get', 'keys', pageAnswer, {
+        searchParams: { offset, include_disabled: true },
+        signal: failed.signal,
+      })
+    return readWhole(readPage, onProgress).catch((error) => {
+      failed.abort()
+      throw error
+    })
   }
 
   /**
@@ -98,22 +107,29 @@ export class OpenRouter {
     method: 'get' | 'post' | 'patch' | 'delete',
     path: string,
     schema: Schema,
-    options: { json?: unknown; searchParams?: Record<string, string | number | boolean> } = {},
+    { signal, ...options }: SendOptions = {},
   ): Promise<z.output<Schema>> {
     const { baseUrl, managementKey } = this.#account
-    for (let slowDowns = 0; ; slowDowns++) {
-      const slot = await this.#pace.slot(this.#signal)
+    const givingUp = AbortSignal.any([this.#signal, signal].filter((s) => s !== undefined))
+    let waited = 0
+    for (let slowDowns = 0, riddles = 0; ; ) {
+      const slot = await this.#pace.slot(givingUp)
       try {
-        const response = await this.#http(path, {
-          ...options,
-          method,
-          ...(this.#signal && { signal: this.#signal }),
-        })
+        const response = await this.#http(path, { ...options, method, signal: givingUp })
         slot.succeeded()
         return understood(schema, await response.json())
       } catch (error) {
-        const wait = waitOf(error, slowDowns)
-        if (wait === undefined) throw await asOpenRouterError(error, baseUrl, managementKey)
+        if (error instanceof RiddleError) {
+          // Reading and changing are idempotent; an answer to a creation that makes no sense is a lost one.
+          if (method === 'post' || riddles++ >= MOST_RIDDLES) throw error
+          this.retries.lostConnections++
+          continue
+        }
+        const wait = waitOf(error, slowDowns++)
+        if (wait === undefined || waited + wait > PATIENCE_MS) {
+          throw await asOpenRouterError(error, baseUrl, managementKey)
+        }
+        waited += wait
         this.retries.rateLimited++
         slot.slowDown(wait)
       } finally {
@@ -123,10 +139,17 @@ export class OpenRouter {
   }
 }
 
+/** What goes along with a request. */
+interface SendOptions {
+  json?: unknown
+  searchParams?: Record<string, string | number | boolean>
+  /** Gives up on this request alone. */
+  signal?: AbortSignal
+}
+
 /** How long to wait before a refused request is sent again, in milliseconds; undefined where it is not to be. */
 function waitOf(error: unknown, slowDowns: number): number | undefined {
-  if (!(error instanceof HTTPError) || error.response.status !== 429 || slowDowns >= MOST_SLOW_DOWNS)
-    return undefined
+  if (!(error instanceof HTTPError) || error.response.status !== 429) return undefined
   const wait = retryAfterMs(error.response) ?? Math.min(500 * 2 ** slowDowns, 30_000)
   return wait <= LONGEST_WAIT_MS ? wait : undefined
 }
@@ -135,8 +158,11 @@ function understood<Schema extends z.ZodType>(schema: Schema, answer: unknown): 
   const result = schema.safeParse(answer)
   if (result.success) return result.data
   const where = result.error.issues[0]?.path.join('.') ?? ''
-  throw new OpenRouterError(
+  throw new RiddleError(
     'bad_answer',
     `OpenRouter's answer is not what its documentation promises (${where}).`,
   )
 }
+
+/** An answer that is JSON, and not of the shape that it must have. */
+class RiddleError extends OpenRouterError {}

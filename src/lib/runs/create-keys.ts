@@ -51,7 +51,7 @@ export async function createKeys(
       }
       result.outcomes.push({ ...outcomeOf(change), outcome: error.outcome, reason: error.message })
       if (error.outcome === 'in doubt') unanswered++
-      if (error.status === 401) result.stoppedBy ??= error.reason
+      if (error.status === 401 || error.status === 429) result.stoppedBy ??= error.reason
       if (error.status === 403 && result.made.length === 0) forbidden ??= error.reason
     } finally {
       onProgress(result.outcomes.length)

@@ -47,7 +47,10 @@ export async function saveTargets(job: LimitsJob, limits: string): Promise<strin
   const keys = keysNow(job)
   await findTargets(job, keys)
   const rows = nextLimits(
-    matchKeys(keys, job.people).matched.map(({ student, key }) => ({ student: studentRef(student), key })),
+    matchKeys(keys, job.people, job.listed.listedAt).matched.map(({ student, key }) => ({
+      student: studentRef(student),
+      key,
+    })),
     job.found,
   )
   await saveLimits(limits, rows)
@@ -58,7 +61,11 @@ export async function saveTargets(job: LimitsJob, limits: string): Promise<strin
 
 /** Writes the snapshot of what OpenRouter says now; gives its path. */
 export async function saveClassSnapshot(job: LimitsJob): Promise<string> {
-  job.files.snapshot = await saveSnapshot('.', matchKeys(keysNow(job), job.people).matched, new Date())
+  job.files.snapshot = await saveSnapshot(
+    '.',
+    matchKeys(keysNow(job), job.people, job.listed.listedAt).matched,
+    new Date(),
+  )
   return job.files.snapshot
 }
 

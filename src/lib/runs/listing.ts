@@ -1,6 +1,7 @@
 import type { Ledger } from '../../db/ledger.js'
 import type { Key } from '../core/key.js'
 import { type Matching, matchKeys } from '../core/matching.js'
+import type { Drift } from '../core/results.js'
 import type { Person } from '../core/student.js'
 import type { OpenRouter } from '../openrouter/client.js'
 
@@ -22,6 +23,7 @@ export async function fetchKeys(
 
 /**
  * Matches a listing to the people of the class and brings the ledger up to it.
+ * @returns whose the keys are, and what changed without this tool
  * @param settlePending whether this run holds the lock, and so may settle changes whose answer was lost
  */
 export async function recordListing<P extends Person>(
@@ -29,8 +31,11 @@ export async function recordListing<P extends Person>(
   { keys, listedAt }: Listed,
   people: readonly P[],
   { withUsage = false, settlePending = false },
-): Promise<Matching<P>> {
-  const matching = matchKeys(keys, people)
-  await ledger.recordListing({ keys, matching, people, listedAt, withUsage, settlePending }, new Date())
-  return matching
+): Promise<{ matching: Matching<P>; drift: Drift[] }> {
+  const matching = matchKeys(keys, people, listedAt)
+  const drift = await ledger.recordListing(
+    { keys, matching, people, listedAt, withUsage, settlePending },
+    new Date(),
+  )
+  return { matching, drift }
 }

@@ -98,7 +98,7 @@ export async function handOut(job: ProvisionJob): Promise<string | undefined> {
 
 /** Writes limits.csv anew, with its targets, and the snapshot; gives both paths. */
 export async function saveFiles(job: ProvisionJob, limits: string): Promise<string> {
-  const { matched } = matchKeys(job.run.keys, job.students)
+  const { matched } = matchKeys(job.run.keys, job.students, job.input.today)
   const found = findClassTargets(
     job.targets,
     job.run.keys,

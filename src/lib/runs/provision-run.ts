@@ -10,6 +10,7 @@ import {
   planProvision,
 } from '../core/provision-plan.js'
 import type { Person } from '../core/student.js'
+import { OpenRouterError } from '../openrouter/errors.js'
 import { createKeys } from './create-keys.js'
 import type { RunPorts } from './ports.js'
 import { workThrough } from './workers.js'
@@ -54,7 +55,11 @@ export async function runProvision(
     run.deleted.push(...undone.deleted)
     run.keys = run.keys.filter((key) => !undone.deleted.some(({ hash }) => hash === key.hash))
     run.stoppedBy ??= undone.stoppedBy
-    const creates = round.changes.filter((change): change is CreateKey => change.kind === 'create')
+    for (const outcome of undone.failed) outcomes.set(outcome.mqId, outcome)
+    const creates = round.changes.filter(
+      (change): change is CreateKey =>
+        change.kind === 'create' && outcomes.get(change.mqId)?.outcome !== 'failed',
+    )
     if (run.stoppedBy) {
       for (const { email, name, mqId, keyName } of creates) {
         if (!outcomes.has(mqId)) outcomes.set(mqId, { email, name, mqId, keyName, outcome: 'not tried' })
@@ -104,6 +109,7 @@ async function nextRound(
 async function undoLost(plan: ProvisionPlan, keys: readonly Key[], ports: RunPorts) {
   const { ledger, openRouter, now } = ports
   const deleted: DeleteLostKey[] = []
+  const failed: StudentOutcome[] = []
   let stoppedBy: Error | undefined
   const byHash = new Map(keys.map((key) => [key.hash, key]))
   const lost = plan.changes.filter((change): change is DeleteLostKey => change.kind === 'delete-lost')
@@ -122,14 +128,25 @@ async function undoLost(plan: ProvisionPlan, keys: readonly Key[], ports: RunPor
           await ledger.finishUndoing([change.creationId], now())
           deleted.push(change)
         } catch (error) {
-          stoppedBy ??= error as Error
+          // One key that cannot be deleted stops nobody but its student, who would have two otherwise.
+          if (isOnlyTheirs(error)) failed.push(undeleted(change, error))
+          else stoppedBy ??= error as Error
         }
       },
     )
   } catch (error) {
     stoppedBy = error as Error
   }
-  return { deleted, stoppedBy }
+  return { deleted, failed, stoppedBy }
+}
+
+function isOnlyTheirs(error: unknown): error is OpenRouterError {
+  return error instanceof OpenRouterError && error.status !== 401 && error.status !== 429
+}
+
+function undeleted({ email, name, mqId, keyName }: DeleteLostKey, error: Error): StudentOutcome {
+  const reason = `the key of a broken creation could not be deleted, so no new one was made: ${error.message}`
+  return { email, name, mqId, keyName, outcome: 'failed', reason }
 }
 
 /** A new key in the place of one whose secret was lost is a student healed. */

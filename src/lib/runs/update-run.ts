@@ -51,8 +51,7 @@ export async function updateKeys(
       result.outcomes.push({ ...student, outcome, reason: (error as Error).message })
       if (!(error instanceof OpenRouterError)) result.stoppedBy ??= error as Error
       else if (refused) await ledger.dropChanges(change.hash).catch((e: Error) => (result.stoppedBy ??= e))
-      const everybodys = error instanceof OpenRouterError && (error.status === 401 || error.status === 403)
-      if (everybodys && result.changed.size === 0) result.stoppedBy ??= error
+      if (isEverybodys(error, result.changed.size)) result.stoppedBy ??= error as Error
     } finally {
       onProgress(result.outcomes.length)
     }
@@ -63,6 +62,12 @@ export async function updateKeys(
     ...rest.map((change): StudentOutcome => ({ ...outcomeOf(change), outcome: 'not tried' })),
   )
   return result
+}
+
+/** Whether what was refused to one student would be refused to all. */
+function isEverybodys(error: unknown, done: number): boolean {
+  if (!(error instanceof OpenRouterError)) return false
+  return error.status === 429 || (done === 0 && (error.status === 401 || error.status === 403))
 }
 
 function outcomeOf({ email, name, mqId, keyName, hash }: UpdateKey) {

@@ -23,9 +23,10 @@ const NARROWEST = 6
  */
 export function tableLines(
   columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+  content: readonly (readonly string[])[],
   width?: number,
 ): string[] {
+  const rows = content.map((cells) => cells.map((text) => text.replace(UNPRINTABLE, ' ')))
   const titles = columns.map((column) => column.title)
   const wanted = columns.map((_, i) =>
     rows.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), widthOf(titles[i] ?? '')),
@@ -58,8 +59,7 @@ function fitWidths(columns: readonly Column[], wanted: readonly number[], width:
 }
 
 function place(text: string, width: number, align: Column['align']): string {
-  const printable = text.replace(UNPRINTABLE, ' ')
-  const short = widthOf(printable) > width ? cliTruncate(printable, width) : printable
+  const short = widthOf(text) > width ? cliTruncate(text, width) : text
   const padding = ' '.repeat(Math.max(0, width - widthOf(short)))
   return align === 'right' ? padding + short : short + padding
 }

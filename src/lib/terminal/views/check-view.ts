@@ -1,3 +1,4 @@
+import { sentence } from '../../core/history.js'
 import { formatLimit, formatUsd } from '../../core/money.js'
 import type { CheckResult } from '../../core/results.js'
 import { type Column, count, tableLines } from '../table.js'
@@ -17,8 +18,10 @@ const ORPHANED: readonly Column[] = [
   { title: 'KEY NAME', flexible: true },
   { title: 'USAGE', align: 'right' },
   { title: 'LIMIT', align: 'right' },
-  { title: 'STATUS' },
+  { title: 'KIND' },
 ]
+
+const KINDS = { left: 'left the class', unknown: 'unknown', foreign: 'foreign' } as const
 
 /** What `check` shows a person; see tableLines for `width`. */
 export function checkView(result: CheckResult, width: number | undefined): string[] {
@@ -26,7 +29,7 @@ export function checkView(result: CheckResult, width: number | undefined): strin
   const lines = [
     `Keys in OpenRouter: ${counts.keys}`,
     `Matched: ${counts.matched}`,
-    `Orphaned: ${counts.orphaned}`,
+    `Orphaned: ${counts.orphaned}${orphanKinds(counts)}`,
     `Students without a key: ${counts.keyless}`,
   ]
   if (result.roster === null) lines.push('There is no roster, so every key is orphaned.')
@@ -35,7 +38,7 @@ export function checkView(result: CheckResult, width: number | undefined): strin
       key.keyName,
       formatUsd(key.usage),
       formatLimit(key.limit),
-      key.disabled ? 'disabled' : '',
+      key.disabled ? `${KINDS[key.kind]}, disabled` : KINDS[key.kind],
     ])
     lines.push('', 'Orphaned keys, of no student on the roster:', ...tableLines(ORPHANED, rows, width))
   }
@@ -55,8 +58,26 @@ export function checkView(result: CheckResult, width: number | undefined): strin
   return [...lines, ...remarks(result), '', `Snapshot: ${result.files.snapshot}`]
 }
 
+function orphanKinds({ orphaned, left, unknown, foreign }: CheckResult['counts']): string {
+  if (orphaned === 0) return ''
+  return ` (${left} of students who left, ${unknown} named like ours but unknown, ${foreign} foreign)`
+}
+
 function remarks(result: CheckResult): string[] {
   const lines: string[] = []
+  const { secretless, expired } = result.counts
+  if (secretless > 0) {
+    lines.push(
+      `${count(secretless, 'key')} of the class ${secretless === 1 ? 'has' : 'have'} no secret in this ledger: made elsewhere.`,
+    )
+  }
+  if (expired > 0) lines.push(`${count(expired, 'key')} of the class expired.`)
+  for (const change of result.drift) {
+    lines.push(
+      `Changed without class-keys: ${change.keyName}: ${sentence(change).replace(', not by class-keys', '')}.`,
+    )
+  }
+  for (const { name, email } of result.pastMark) lines.push(`${name} (${email}) is past the mark.`)
   for (const { name, email, hashes } of result.duplicates) {
     lines.push(
       `${name} (${email}) has ${count(hashes.length, 'enabled key')}. Disable all but one through limits.csv.`,

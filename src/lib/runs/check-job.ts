@@ -1,0 +1,41 @@
+import type { Ledger } from '../../db/ledger.js'
+import { checkReport } from '../core/check-report.js'
+import type { Matching } from '../core/matching.js'
+import type { CheckResult, Drift } from '../core/results.js'
+import type { Roster } from '../core/roster.js'
+import { type Listed, recordListing } from './listing.js'
+
+/** What the rows of `check` hand on to each other. */
+export interface CheckJob {
+  /** Undefined where there is none: then every key is orphaned. */
+  roster: Roster | undefined
+  ledger: Ledger
+  listed: Listed
+  matching: Matching
+  report: Omit<CheckResult, 'roster' | 'files' | 'retries'>
+  snapshot: string
+}
+
+/**
+ * Brings the ledger up to the listing, with a usage row for each matched key, and tells what there is to see.
+ * @param warnAt percent of the limit from which on a key is worth a look; undefined for none
+ */
+export async function reportJob(job: CheckJob, warnAt: number | undefined): Promise<Drift[]> {
+  const { ledger, listed, roster } = job
+  // What the ledger knew before: a key of a student who has left was matched once.
+  const known = await ledger.keyHashes()
+  const { matching, drift } = await recordListing(ledger, listed, roster?.students ?? [], { withUsage: true })
+  const unsettled = await ledger.unsettledCreations()
+  job.matching = matching
+  job.report = checkReport({
+    keys: listed.keys,
+    matching,
+    now: listed.listedAt,
+    known,
+    secretHere: await ledger.secretHashes(),
+    inDoubt: unsettled.filter(({ state }) => state !== 'absent').map(({ student }) => student),
+    drift,
+    warnAt,
+  })
+  return drift
+}
