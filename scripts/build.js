@@ -18,7 +18,9 @@ await build({
   // oclif must be the one that runs the commands, and better-sqlite3 is a native module.
   external: ['@oclif/*', 'better-sqlite3'],
   // CommonJS packages in the bundle ask for node's own modules.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
   logLevel: 'warning',
 })
 

@@ -55,7 +55,11 @@ Whatever happens on the way, run the same command again: it settles what was lef
     const account = accountFrom(process.env)
     const interrupt = listenForInterrupts(this.sayStopping)
     const { concurrency } = flags
-    const openRouter = new OpenRouter(account, { concurrency, signal: interrupt.givingUp })
+    const openRouter = new OpenRouter(account, {
+      concurrency,
+      stopping: interrupt.stopping,
+      signal: interrupt.givingUp,
+    })
     const job = { files: {}, recovered: 0 } as ProvisionJob
     let lock: RunLock | undefined
 

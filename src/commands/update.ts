@@ -4,7 +4,7 @@ import { countOutcomes, stoppedOf } from '../lib/core/outcome.js'
 import type { UpdateResult } from '../lib/core/results.js'
 import type { UpdatePlan } from '../lib/core/update-plan.js'
 import { loadTargets } from '../lib/files/limits-file.js'
-import { probeFolder } from '../lib/files/safe-write.js'
+import { prepareFolder } from '../lib/files/safe-write.js'
 import { OpenRouter } from '../lib/openrouter/client.js'
 import { findClass, type LimitsJob, planJob, saveClassSnapshot, saveTargets } from '../lib/runs/limits-job.js'
 import { fetchKeys } from '../lib/runs/listing.js'
@@ -41,7 +41,11 @@ Rows are found by hash, else by address. A cell that cannot be read stops the ru
     const account = accountFrom(process.env)
     const interrupt = listenForInterrupts(this.sayStopping)
     const { concurrency } = flags
-    const openRouter = new OpenRouter(account, { concurrency, signal: interrupt.givingUp })
+    const openRouter = new OpenRouter(account, {
+      concurrency,
+      stopping: interrupt.stopping,
+      signal: interrupt.givingUp,
+    })
     const job = { files: {} } as LimitsJob
     let lock: RunLock | undefined
 
@@ -78,7 +82,7 @@ Rows are found by hash, else by address. A cell that cannot be read stops the ru
       {
         title: 'Change the keys',
         run: async (_, report) => {
-          await probeFolder('.')
+          await prepareFolder('.')
           const ports = {
             openRouter,
             ledger: job.ledger,

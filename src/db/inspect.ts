@@ -36,15 +36,28 @@ export function inspectLedger(path: string): string[] {
     const message = `${path} is an empty file, not a ledger. Delete it, then run class-keys init-db.`
     throw new LedgerError('ledger_not_ours', message, 2)
   }
-  let sqlite: Database.Database | undefined
   try {
-    sqlite = openUnchanged(path)
-    return inspect(sqlite, path)
+    return look(openUnchanged(path), path)
   } catch (error) {
-    throw asLedgerError(error, path)
-  } finally {
-    sqlite?.close()
+    if (!wasBrokenOff(error)) throw asLedgerError(error, path)
+    return look(new Database(path, { fileMustExist: true }), path)
   }
+}
+
+function look(sqlite: Database.Database, path: string): string[] {
+  try {
+    return inspect(sqlite, path)
+  } finally {
+    sqlite.close()
+  }
+}
+
+/**
+ * Whether a program was killed in the middle of a commit: SQLite then has to put the last whole state back
+ * before anybody can read, which only a connection that may write does.
+ */
+function wasBrokenOff(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_READONLY_')
 }
 
 /**

@@ -122,6 +122,9 @@ export function parseSince(text: string, now: Date): Date | undefined {
   if (span) return new Date(now.getTime() - Number(span[1]) * (span[2] === 'd' ? 24 : 1) * 3_600_000)
   if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$/.test(text.trim())) return undefined
   const day = text.trim()
+  if (Number.isNaN(Date.parse(day))) return undefined
   const at = new Date(day.length === 10 ? `${day}T00:00:00` : day.replace(' ', 'T'))
-  return Number.isNaN(at.getTime()) ? undefined : at
+  // 31 February would be taken for a day in March.
+  const isDay = new Date(`${day.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(day.slice(0, 10))
+  return isDay ? at : undefined
 }

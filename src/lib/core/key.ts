@@ -26,10 +26,12 @@ export function isExpired(key: Key, now: Date): boolean {
   return key.expiresAt !== null && Date.parse(key.expiresAt) <= now.getTime()
 }
 
-/** How much of its limit a key has spent in this period, from 0 to 1; undefined for one without a limit. */
-export function shareSpent(key: Key): number | undefined {
+/** How much of its limit a key has spent in this period, in percent; undefined for one without a limit. */
+export function percentSpent(key: Key): number | undefined {
   if (key.limit === null || key.limitRemaining === null) return undefined
-  return key.limit === 0 ? 1 : (key.limit - key.limitRemaining) / key.limit
+  if (key.limit === 0) return 100
+  // Two decimals of a percent: 0.66 of a dollar is 66%, and not 65.999…%.
+  return Math.round(((key.limit - key.limitRemaining) / key.limit) * 10_000) / 100
 }
 
 /** Whether anybody has ever spent money with a key. */

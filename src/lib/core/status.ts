@@ -1,4 +1,4 @@
-import { isExpired, type Key, shareSpent } from './key.js'
+import { isExpired, type Key, percentSpent } from './key.js'
 import { isPlaceholder, type Person } from './student.js'
 
 /** What the status of a key depends on beside the key itself. */
@@ -18,7 +18,7 @@ export function keyStatus(student: Person, key: Key, { now, enabledKeys, warnAt 
     key.disabled && 'disabled',
     isExpired(key, now) && 'expired',
     overLimit && 'over limit',
-    !overLimit && isPastMark(key, warnAt) && `${Math.floor((shareSpent(key) ?? 0) * 100)}% spent`,
+    !overLimit && isPastMark(key, warnAt) && `${Math.floor(percentSpent(key) ?? 0)}% spent`,
     enabledKeys > 1 && !key.disabled && !isExpired(key, now) && `${enabledKeys} keys`,
   ].filter((remark) => remark !== false)
   return remarks.length === 0 ? 'OK' : remarks.join(', ')
@@ -26,6 +26,6 @@ export function keyStatus(student: Person, key: Key, { now, enabledKeys, warnAt 
 
 /** Whether a key has spent as much of its limit in this period as the mark says, in percent. */
 export function isPastMark(key: Key, warnAt: number | undefined): boolean {
-  const share = shareSpent(key)
-  return warnAt !== undefined && share !== undefined && share * 100 >= warnAt
+  const percent = percentSpent(key)
+  return warnAt !== undefined && percent !== undefined && percent >= warnAt
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, link, open, realpath, rename, stat, unlink } from 'node:fs/promises'
+import { chmod, link, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
 import { ClassKeysError } from '../core/errors.js'
 
 /** How the files end that are not finished; .gitignore knows it too. */
 const DRAFT = '.class-keys-draft'
+const IS_DRAFT = /^\..*\.(\d+)\.[0-9a-f]{12}\.class-keys-draft$/
 /** Who may read a file with secrets: its owner alone. */
 export const PRIVATE = 0o600
 /** What a file without secrets is given before the umask. */
@@ -78,17 +79,36 @@ async function reserve(draft: string, name: string): Promise<boolean> {
 }
 
 /**
- * Finds out whether a folder takes files, by writing one into it and taking it away again.
+ * Finds out whether a folder takes files, by writing one into it and taking it away again; and takes away the
+ * drafts of runs that were killed, which may hold secrets.
  * @throws ClassKeysError `file_unwritable`
  */
-export async function probeFolder(folder: string): Promise<void> {
-  const path = join(folder, '.class-keys-probe')
-  await writing(path, async () => unlink(await writeDraft(path, 'x'.repeat(4096), PRIVATE)))
+export async function prepareFolder(folder: string): Promise<void> {
+  const path = join(folder, 'class-keys-probe')
+  await writing(path, async () => {
+    await unlink(await writeDraft(path, 'x'.repeat(4096), PRIVATE))
+    for (const name of await readdir(folder)) {
+      const pid = IS_DRAFT.exec(name)?.[1]
+      if (pid !== undefined && !isRunning(Number(pid))) await unlink(join(folder, name)).catch(() => {})
+    }
+  })
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 /** A file beside the one that is meant, complete and on the disk, with its permissions from the first byte. */
 async function writeDraft(path: string, text: string, mode: number): Promise<string> {
-  const draft = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${DRAFT}`)
+  const draft = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}.${randomBytes(6).toString('hex')}${DRAFT}`,
+  )
   const file = await open(draft, 'wx', mode)
   try {
     await file.writeFile(text)

@@ -37,19 +37,26 @@ export class OpenRouter {
   readonly #pace: Pace
   readonly #account: Account
   readonly #signal: AbortSignal | undefined
+  readonly #stopping: AbortSignal | undefined
 
   /**
    * @param concurrency how many requests run at a time at best; fewer after OpenRouter asks to slow down
+   * @param stopping lets what is under way come home, and sends nothing more
    * @param signal gives up on everything under way
    */
   constructor(
     account: Account,
-    { concurrency = 8, signal }: { concurrency?: number; signal?: AbortSignal } = {},
+    {
+      concurrency = 8,
+      stopping,
+      signal,
+    }: { concurrency?: number; stopping?: AbortSignal; signal?: AbortSignal } = {},
   ) {
     this.#account = account
     this.#http = transport(account.baseUrl, account.managementKey, this.retries)
     this.#pace = new Pace(concurrency)
     this.#signal = signal
+    this.#stopping = stopping
   }
 
   /**
@@ -110,12 +117,26 @@ export class OpenRouter {
     { signal, ...options }: SendOptions = {},
   ): Promise<z.output<Schema>> {
     const { baseUrl, managementKey } = this.#account
-    const givingUp = AbortSignal.any([this.#signal, signal].filter((s) => s !== undefined))
+    const givingUp = anyOf(this.#signal, signal)
+    const starting = anyOf(givingUp, this.#stopping)
     let waited = 0
+    let unclear = false
+    const noteRetry = () => {
+      unclear = true
+    }
     for (let slowDowns = 0, riddles = 0; ; ) {
-      const slot = await this.#pace.slot(givingUp)
+      const slot = await this.#pace.slot(starting).catch(async (reason) => {
+        throw this.#stopping?.aborted
+          ? notSent(unclear)
+          : await asOpenRouterError(reason, baseUrl, managementKey)
+      })
       try {
-        const response = await this.#http(path, { ...options, method, signal: givingUp })
+        const response = await this.#http(path, {
+          ...options,
+          method,
+          hooks: { beforeRetry: [noteRetry] },
+          signal: givingUp,
+        })
         slot.succeeded()
         return understood(schema, await response.json())
       } catch (error) {
@@ -123,11 +144,14 @@ export class OpenRouter {
           // Reading and changing are idempotent; an answer to a creation that makes no sense is a lost one.
           if (method === 'post' || riddles++ >= MOST_RIDDLES) throw error
           this.retries.lostConnections++
+          unclear = true
           continue
         }
         const wait = waitOf(error, slowDowns++)
         if (wait === undefined || waited + wait > PATIENCE_MS) {
-          throw await asOpenRouterError(error, baseUrl, managementKey)
+          const failure = await asOpenRouterError(error, baseUrl, managementKey)
+          if (failure instanceof OpenRouterError) failure.afterUnclearTry = unclear
+          throw failure
         }
         waited += wait
         this.retries.rateLimited++
@@ -137,6 +161,17 @@ export class OpenRouter {
       }
     }
   }
+}
+
+function anyOf(...signals: (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined))
+}
+
+/** The run is ending, and a request that was waiting for its turn has not been sent (again). */
+function notSent(unclear: boolean): OpenRouterError {
+  const error = new OpenRouterError('not_sent', 'Interrupted before the request was sent.')
+  error.afterUnclearTry = unclear
+  return error
 }
 
 /** What goes along with a request. */
@@ -150,7 +185,8 @@ interface SendOptions {
 /** How long to wait before a refused request is sent again, in milliseconds; undefined where it is not to be. */
 function waitOf(error: unknown, slowDowns: number): number | undefined {
   if (!(error instanceof HTTPError) || error.response.status !== 429) return undefined
-  const wait = retryAfterMs(error.response) ?? Math.min(500 * 2 ** slowDowns, 30_000)
+  // A pause of nothing is none: a server that says so again and again would be asked without end.
+  const wait = retryAfterMs(error.response) || Math.min(500 * 2 ** slowDowns, 30_000)
   return wait <= LONGEST_WAIT_MS ? wait : undefined
 }
 

@@ -8,7 +8,8 @@ export class OpenRouterError extends ClassKeysError {
   override readonly name = 'OpenRouterError'
 
   /**
-   * @param code a stable word: `unauthorized`, `forbidden`, `refused`, `rate_limited`, `no_answer`, `bad_answer`
+   * @param code a stable word: `unauthorized`, `forbidden`, `refused`, `rate_limited`, `no_answer`, `bad_answer`,
+   *   `not_sent`
    * @param status the HTTP status, or undefined where there was no answer
    */
   constructor(
@@ -20,9 +21,13 @@ export class OpenRouterError extends ClassKeysError {
     super(code, message, 1, options)
   }
 
+  /** Whether the request had been sent before, and no clear answer had come: that one may have done its work. */
+  afterUnclearTry = false
+
   /** Whether the answer proves that nothing was made or changed: OpenRouter refused the request. */
   get provesNothingDone(): boolean {
-    return this.status !== undefined && this.status >= 400 && this.status < 500
+    if (this.afterUnclearTry) return false
+    return this.code === 'not_sent' || (this.status !== undefined && this.status >= 400 && this.status < 500)
   }
 }
 

@@ -106,6 +106,9 @@ export async function asOpenRouterError(
     const advice = 'Is OPENROUTER_BASE_URL right, and is there a login page or proxy in between?'
     return new OpenRouterError('bad_answer', `${baseUrl} answered with ${error.message}. ${advice}`)
   }
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new OpenRouterError('no_answer', 'Interrupted before OpenRouter answered.')
+  }
   if (error instanceof TypeError) {
     const reason = networkReason(error)
     return new OpenRouterError('no_answer', `${baseUrl} could not be reached (${reason}). Check the network.`)

@@ -5,6 +5,7 @@ import type { StudentOutcome } from '../core/outcome.js'
 import { type CreateKey, keyRequest } from '../core/provision-plan.js'
 import type { Person } from '../core/student.js'
 import { OpenRouterError } from '../openrouter/errors.js'
+import { outcomeOfFailure } from './failure.js'
 import type { RunPorts } from './ports.js'
 import { workThrough } from './workers.js'
 
@@ -76,7 +77,7 @@ class Unmade extends Error {
   readonly status: number | undefined
 
   constructor(
-    readonly outcome: 'failed' | 'in doubt',
+    readonly outcome: ReturnType<typeof outcomeOfFailure>,
     readonly reason: Error,
   ) {
     super(reason.message)
@@ -90,9 +91,9 @@ async function createKey(change: CreateKey, people: ReadonlyMap<string, Person>,
   const request = keyRequest(change, people)
   const id: Creation['id'] = await ledger.intend(request, now())
   const made = await openRouter.createKey(request).catch(async (error: Error) => {
-    const refused = error instanceof OpenRouterError && error.provesNothingDone
-    if (refused) await ledger.closeEmptyCreations([id], 'refused', now())
-    throw new Unmade(refused ? 'failed' : 'in doubt', error)
+    const outcome = outcomeOfFailure(error)
+    if (outcome !== 'in doubt') await ledger.closeEmptyCreations([id], 'refused', now())
+    throw new Unmade(outcome, error)
   })
   await ledger.completeCreation(id, request, made, now())
   return { key: made.key, of: { ...outcomeOf(change), hash: made.key.hash, ...verified(change, made.key) } }

@@ -18,7 +18,7 @@ import { withoutPlaceholders } from '../core/roster.js'
 import type { Student } from '../core/student.js'
 import { saveApiKeys } from '../files/api-keys-file.js'
 import { saveLimits } from '../files/limits-file.js'
-import { probeFolder } from '../files/safe-write.js'
+import { prepareFolder } from '../files/safe-write.js'
 import { saveSnapshot } from '../files/snapshot-file.js'
 import { type Listed, recordListing } from './listing.js'
 import type { RunPorts } from './ports.js'
@@ -73,7 +73,7 @@ export async function makeKeys(
   ports: RunPorts,
   onProgress: (done: number, total: number) => void,
 ): Promise<void> {
-  await probeFolder('.')
+  await prepareFolder('.')
   job.run = await runProvision(job.plan, job.input, ports, onProgress)
 }
 

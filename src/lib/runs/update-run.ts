@@ -5,6 +5,7 @@ import type { StudentOutcome } from '../core/outcome.js'
 import type { UpdateKey } from '../core/update-plan.js'
 import type { KeyChange } from '../openrouter/client.js'
 import { OpenRouterError } from '../openrouter/errors.js'
+import { outcomeOfFailure } from './failure.js'
 import type { RunPorts } from './ports.js'
 import { workThrough } from './workers.js'
 
@@ -30,6 +31,7 @@ export async function updateKeys(
 ): Promise<Updates> {
   const { ledger, openRouter, now } = ports
   const result: Updates = { outcomes: [], changed: new Map() }
+  let forbidden: Error | undefined
   await ledger.intendChanges(changes.flatMap(logged), now())
   const updateOne = async (change: UpdateKey) => {
     const student = outcomeOf(change)
@@ -46,28 +48,30 @@ export async function updateKeys(
         wrong ? { ...student, outcome: 'failed', reason: wrong } : { ...student, outcome: 'updated' },
       )
     } catch (error) {
-      const refused = error instanceof OpenRouterError && error.provesNothingDone
-      const outcome = refused ? 'failed' : 'in doubt'
+      const outcome = outcomeOfFailure(error)
       result.outcomes.push({ ...student, outcome, reason: (error as Error).message })
       if (!(error instanceof OpenRouterError)) result.stoppedBy ??= error as Error
-      else if (refused) await ledger.dropChanges(change.hash).catch((e: Error) => (result.stoppedBy ??= e))
-      if (isEverybodys(error, result.changed.size)) result.stoppedBy ??= error as Error
+      else if (outcome !== 'in doubt')
+        await ledger.dropChanges(change.hash).catch((e: Error) => (result.stoppedBy ??= e))
+      const status = error instanceof OpenRouterError ? error.status : undefined
+      if (status === 401 || status === 429) result.stoppedBy ??= error as Error
+      if (status === 403 && result.changed.size === 0) forbidden ??= error as Error
     } finally {
       onProgress(result.outcomes.length)
     }
   }
-  const goOn = () => !ports.stopping.aborted && !result.stoppedBy
-  const rest = await workThrough(changes, ports.concurrency, goOn, updateOne)
+  const goOn = () => !ports.stopping.aborted && !result.stoppedBy && !forbidden
+  let rest = await workThrough(changes, ports.concurrency, goOn, updateOne)
+  // As in createKeys: a 403 before anything was changed may be everybody's.
+  if (forbidden && result.changed.size > 0) {
+    forbidden = undefined
+    rest = await workThrough(rest, ports.concurrency, goOn, updateOne)
+  }
+  result.stoppedBy ??= forbidden
   result.outcomes.push(
     ...rest.map((change): StudentOutcome => ({ ...outcomeOf(change), outcome: 'not tried' })),
   )
   return result
-}
-
-/** Whether what was refused to one student would be refused to all. */
-function isEverybodys(error: unknown, done: number): boolean {
-  if (!(error instanceof OpenRouterError)) return false
-  return error.status === 429 || (done === 0 && (error.status === 401 || error.status === 403))
 }
 
 function outcomeOf({ email, name, mqId, keyName, hash }: UpdateKey) {

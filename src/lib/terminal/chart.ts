@@ -5,7 +5,7 @@ const BARS = '▁▂▃▄▅▆▇█'
  * @param width the most characters it may take; a longer series is thinned, each bar being the last of its part
  */
 export function chart(amounts: readonly number[], width: number): string {
-  const most = Math.max(...amounts, 0)
+  const most = amounts.reduce((max, amount) => Math.max(max, amount), 0)
   const bars = Math.min(amounts.length, width)
   return Array.from({ length: bars }, (_, i) => {
     const amount = amounts[Math.ceil(((i + 1) * amounts.length) / bars) - 1] ?? 0

@@ -49,6 +49,8 @@ export function listenForInterrupts(onFirst: () => void): Interrupt {
       ]),
     dispose: () => {
       clearTimeout(timer)
+      // Whatever is still under way once the run has ended must not keep the process.
+      if (code !== undefined) givingUp.abort()
       for (const signal of signals) process.off(signal, listener)
     },
   }
@@ -56,7 +58,12 @@ export function listenForInterrupts(onFirst: () => void): Interrupt {
 
 /** Waits for the first signal that asks the process to end. */
 export function untilSignal(): Promise<void> {
+  const signals = Object.keys(EXIT_CODES)
   return new Promise((resolve) => {
-    for (const signal of Object.keys(EXIT_CODES)) process.once(signal, () => resolve())
+    const end = () => {
+      for (const signal of signals) process.off(signal, end)
+      resolve()
+    }
+    for (const signal of signals) process.on(signal, end)
   })
 }

@@ -59,9 +59,16 @@ function fitWidths(columns: readonly Column[], wanted: readonly number[], width:
 }
 
 function place(text: string, width: number, align: Column['align']): string {
-  const short = widthOf(text) > width ? cliTruncate(text, width) : text
+  const short = shorten(text, width)
   const padding = ' '.repeat(Math.max(0, width - widthOf(short)))
   return align === 'right' ? padding + short : short + padding
+}
+
+function shorten(text: string, width: number): string {
+  if (widthOf(text) <= width) return text
+  // Where the cut falls into a wide character, what comes out may be one column too wide.
+  const short = cliTruncate(text, width)
+  return widthOf(short) <= width ? short : cliTruncate(text, width - 1)
 }
 
 /** How many columns of a terminal a text takes; most texts are plain ASCII, for which counting is enough. */

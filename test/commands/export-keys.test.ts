@@ -1,0 +1,215 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import Check from '../../src/commands/check.js'
+import ExportKeys from '../../src/commands/export-keys.js'
+import InitDb from '../../src/commands/init-db.js'
+import Provision from '../../src/commands/provision.js'
+import { takeRunLock } from '../../src/db/run-lock.js'
+import { useClassroom } from '../support/classroom.js'
+import { fileState, modeOf, names, only } from '../support/folder.js'
+import { headerOf, keyNameOf, readCsv, student, writeRoster } from '../support/people.js'
+import { execute, query } from '../support/sqlite.js'
+
+const room = useClassroom()
+const [ada, bilal, chiara] = [student(1), student(2), student(3)]
+const SECRETLESS = 'not known to this ledger'
+
+/** Two students whose secrets are here, and one whose key was made elsewhere; then the network is gone. */
+beforeEach(async () => {
+  await room.ok(InitDb)
+  writeRoster([bilal, ada, chiara])
+  room.giveKey(chiara, { limit: null, disabled: true })
+  await room.ok(Provision)
+  rmSync(only(/^api_keys_/))
+  rmSync('roster.csv')
+  room.sandbox.state.requests.length = 0
+  vi.stubEnv('OPENROUTER_PROVISIONING_KEY', undefined)
+})
+
+const keyOf = (of: typeof ada) => room.sandbox.state.keys().find((key) => key.name.endsWith(`_${of.mq_id}`))
+const cells = (of: typeof ada, apiKey: string | undefined, limit: string, disabled: string) => [
+  of.first_name,
+  of.last_name,
+  of.email,
+  of.mq_id,
+  apiKey,
+  keyOf(of)?.name,
+  limit,
+  disabled,
+]
+
+test('writes every key of the ledger with its secret, sorted by address, for the owner alone', async () => {
+  const { stdout } = await room.ok(ExportKeys)
+  const file = only(/^api_keys_\d{8}_\d{6}\.csv$/)
+  expect(modeOf(file)).toBe('600')
+  expect(headerOf(file)).toBe('first_name,last_name,email,mq_id,api_key,key_name,limit,disabled')
+  expect(readCsv(file).map(Object.values)).toEqual([
+    cells(ada, keyOf(ada)?.secret, '3.00', 'false'),
+    cells(bilal, keyOf(bilal)?.secret, '3.00', 'false'),
+    cells(chiara, SECRETLESS, 'unlimited', 'true'),
+  ])
+  expect(stdout).toBe(
+    [
+      `3 keys written to ${file}.`,
+      '1 of them without a secret: this ledger has never held it, since the key was made elsewhere.',
+      'It holds the secrets: hand each student their own, then delete the file.',
+      '',
+    ].join('\n'),
+  )
+})
+
+test('a key whose secret is not here shows neither a masked label nor anything like a key', async () => {
+  await room.ok(ExportKeys)
+  const label = keyOf(chiara)?.label ?? 'no label'
+  expect(query('keys.db', 'SELECT key_label FROM key WHERE key_label = ?', label)).toHaveLength(1)
+  const text = readFileSync(only(/^api_keys_/), 'utf8')
+  expect(text).not.toContain(label)
+  expect(text.split('\n').find((line) => line.includes(chiara.email))).not.toMatch(/sk-or/)
+})
+
+test('needs neither the network nor a key', async () => {
+  vi.stubEnv('OPENROUTER_BASE_URL', 'https://nobody.invalid/api/v1')
+  await room.ok(ExportKeys)
+  expect(room.requests()).toEqual([])
+})
+
+test('--json tells where the file is and counts, and holds no secret', async () => {
+  const { json, stderr } = await room.ok(ExportKeys, '--json')
+  expect(stderr).toBe('')
+  expect(json).toEqual({ file: only(/^api_keys_/), format: 'csv', keys: 3, withoutSecret: 1 })
+})
+
+describe('--format json', () => {
+  test('writes the same as a list of objects, a missing secret as null', async () => {
+    await room.ok(ExportKeys, '--format', 'json')
+    const file = only(/^api_keys_\d{8}_\d{6}\.json$/)
+    expect(modeOf(file)).toBe('600')
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual([
+      {
+        first_name: 'Ada',
+        last_name: 'Quill1',
+        email: ada.email,
+        mq_id: ada.mq_id,
+        api_key: keyOf(ada)?.secret,
+        key_name: keyOf(ada)?.name,
+        limit: 3,
+        disabled: false,
+      },
+      expect.objectContaining({ email: bilal.email, api_key: keyOf(bilal)?.secret }),
+      expect.objectContaining({ email: chiara.email, api_key: null, limit: null, disabled: true }),
+    ])
+  })
+
+  test('of another name is wrong usage, and nothing is written', async () => {
+    const before = names()
+    const { exitCode, json } = await room.run(ExportKeys, '--format', 'xml', '--json')
+    expect([exitCode, json.error.code]).toEqual([2, 'usage'])
+    expect(names()).toEqual(before)
+  })
+})
+
+describe('--output', () => {
+  test('names the file', async () => {
+    const { stdout } = await room.ok(ExportKeys, '--output', 'handout.csv')
+    expect(stdout).toContain('3 keys written to handout.csv.')
+    expect(modeOf('handout.csv')).toBe('600')
+    expect(names().filter((name) => name.startsWith('api_keys'))).toEqual([])
+  })
+
+  test('replaces a file that is there, and closes it to others', async () => {
+    writeFileSync('handout.csv', 'old\n', { mode: 0o644 })
+    await room.ok(ExportKeys, '--output', 'handout.csv')
+    expect(readCsv('handout.csv')).toHaveLength(3)
+    expect(modeOf('handout.csv')).toBe('600')
+  })
+
+  test('in a folder that is not there is said in words, and nothing is marked as handed out', async () => {
+    const { stderr, exitCode } = await room.run(ExportKeys, '--output', 'no-such-folder/handout.csv')
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain(
+      'Error: handout.csv cannot be written in no-such-folder (the folder does not exist).',
+    )
+  })
+})
+
+test('two exports in one second are two files', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date(2026, 1, 19, 20, 52, 27) })
+  await room.ok(ExportKeys)
+  await room.ok(ExportKeys)
+  vi.useRealTimers()
+  expect(names().filter((name) => name.startsWith('api_keys'))).toEqual([
+    'api_keys_20260219_205227-2.csv',
+    'api_keys_20260219_205227.csv',
+  ])
+})
+
+test('a key that is gone from OpenRouter is not exported', async () => {
+  vi.stubEnv('OPENROUTER_PROVISIONING_KEY', room.sandbox.managementKey)
+  const gone = keyOf(ada)
+  room.sandbox.state.deleteKey(gone?.hash ?? '')
+  await room.ok(Check)
+  await room.ok(ExportKeys)
+  expect(readCsv(only(/^api_keys_/)).map((row) => row.email)).toEqual([bilal.email, chiara.email])
+})
+
+test('a student with two keys has two rows, the older first', async () => {
+  vi.stubEnv('OPENROUTER_PROVISIONING_KEY', room.sandbox.managementKey)
+  room.giveKey(ada, { name: keyNameOf(ada, '20200101'), created_at: new Date('2020-01-01') })
+  writeRoster([ada, bilal, chiara])
+  await room.ok(Check)
+  await room.ok(ExportKeys)
+  const adas = readCsv(only(/^api_keys_/)).filter((row) => row.email === ada.email)
+  expect(adas.map((row) => row.api_key)).toEqual([SECRETLESS, keyOf(ada)?.secret])
+})
+
+test('nobody is handed the key of somebody who had their address before', async () => {
+  vi.stubEnv('OPENROUTER_PROVISIONING_KEY', room.sandbox.managementKey)
+  const newcomer = student(7, { email: ada.email })
+  writeRoster([newcomer, bilal, chiara])
+  const adas = keyOf(ada)
+  await room.ok(Provision)
+  rmSync(only(/^api_keys_/))
+  await room.ok(ExportKeys)
+  const rows = readCsv(only(/^api_keys_/))
+  expect(rows.find((row) => row.api_key === adas?.secret)).toMatchObject({
+    mq_id: ada.mq_id,
+    first_name: 'Ada',
+  })
+  expect(rows.filter((row) => row.email === ada.email).map((row) => [row.mq_id, row.api_key])).toEqual([
+    [newcomer.mq_id, keyOf(newcomer)?.secret],
+  ])
+})
+
+test('an empty ledger gives a file with its header, and says that there are none', async () => {
+  await room.ok(InitDb, '--db', 'empty.db')
+  const { stdout } = await room.ok(ExportKeys, '--db', 'empty.db')
+  expect(stdout).toContain('0 keys written to')
+  expect(readCsv(only(/^api_keys_/))).toEqual([])
+})
+
+test('without a ledger names init-db', async () => {
+  rmSync('keys.db')
+  const { stderr, exitCode } = await room.run(ExportKeys)
+  expect(exitCode).toBe(2)
+  expect(stderr).toContain('Error: There is no ledger at keys.db. Run class-keys init-db to create it.')
+})
+
+test('runs beside a provision that holds the ledger', async () => {
+  const lock = takeRunLock('keys.db', 'provision', new Date())
+  await room.ok(ExportKeys)
+  lock.release()
+})
+
+test('changes nothing but which file holds the secrets', async () => {
+  const before = fileState('limits.csv')
+  const rows = (table: string) => query('keys.db', `SELECT * FROM ${table}`)
+  const tables = ['student', 'key', 'usage', 'changelog', 'creation', 'key_state']
+  const kept = tables.map(rows)
+  // As after a run that was broken off between a secret and its file.
+  execute('keys.db', 'UPDATE secret SET handed_out_in = NULL')
+  await room.ok(ExportKeys)
+  expect(tables.map(rows)).toEqual(kept)
+  const file = only(/^api_keys_/)
+  expect(rows('secret').map((row) => row.handed_out_in)).toEqual([file, file])
+  expect(fileState('limits.csv')).toEqual(before)
+})

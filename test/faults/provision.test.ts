@@ -1,0 +1,302 @@
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type Pupil, pupils, removeFolders } from '../e2e/support/classroom.js'
+import { handedOut, keysOf } from './support/end-state.js'
+import { type Outcome, pass, runInside, startFastClock } from './support/inside.js'
+import {
+  CLASS,
+  DELETE,
+  EFFECTS,
+  effectsAt,
+  expectAllWell,
+  GET,
+  openRoom,
+  POST,
+  type Room,
+  runWell,
+  untilDone,
+  type When,
+} from './support/stories.js'
+
+vi.mock('better-sqlite3', async (real) =>
+  (await import('./support/life.js')).withTrackedConnections(await real()),
+)
+vi.mock('node:timers/promises', async () => (await import('./support/life.js')).fakeTimersPromises())
+
+beforeEach(() => startFastClock())
+afterEach(() => {
+  vi.useRealTimers()
+})
+afterAll(removeFolders)
+
+const TIMES: When[] = [
+  ['the first', { nth: 1 }],
+  ['every third', { every: 3 }],
+  ['the first nine', { times: 9 }],
+]
+
+describe('creations', () => {
+  test.each(effectsAt(TIMES))('$what, $when of them', async ({ effect, rule }) => {
+    const room = await openRoom()
+    const fault = room.sandbox.faults.add({ ...POST, ...rule, effect: effect() })
+    await untilDone(room, 'provision')
+    expect(fault.fired).toBeGreaterThan(0)
+    await expectAllWell(room)
+  })
+
+  test.each(EFFECTS)('%s, all of them in the first run', async (_, effect) => {
+    const room = await openRoom()
+    const fault = room.sandbox.faults.add({ ...POST, effect: effect() })
+    const first = await runInside(room, ['provision'])
+    expect([1, 3]).toContain(first.exitCode)
+    fault.remove()
+    await runWell(room, 'provision')
+    await expectAllWell(room)
+  })
+
+  test('a server that refuses everything as too fast is given up within the hour', async () => {
+    const room = await openRoom()
+    room.sandbox.faults.add({ ...POST, effect: { kind: 'rate-limit' } })
+    const start = Date.now()
+    const { exitCode } = await runInside(room, ['provision'])
+    expect([1, 3]).toContain(exitCode)
+    expect(Date.now() - start).toBeLessThan(60 * 60_000)
+  })
+
+  test('no more than so many in each second', async () => {
+    const room = await openRoom()
+    const fault = room.sandbox.faults.add({ ...POST, effect: { kind: 'per-second', limit: 3 } })
+    const [outcome] = await untilDone(room, 'provision')
+    expect(fault.fired).toBeGreaterThan(0)
+    expect(outcome).toMatchObject({ exitCode: 0, json: { counts: { created: CLASS.length } } })
+    expect(outcome?.json.retries.rateLimited).toBe(fault.fired)
+    await expectAllWell(room)
+  })
+
+  test('an answer that proves that nothing was made is the only one after which a creation is sent again', async () => {
+    for (const [name, effect] of EFFECTS) {
+      const room = await openRoom(CLASS.slice(0, 1), {})
+      const listings = () => room.sandbox.state.requests.filter(({ method }) => method === 'GET').length
+      const posts: number[] = []
+      room.sandbox.faults.add({ ...POST, effect: { kind: 'before', run: () => posts.push(listings()) } })
+      room.sandbox.faults.add({ ...POST, nth: 1, effect: effect() })
+      await runInside(room, ['provision'])
+      const refused = name.startsWith('429')
+      expect([name, posts.length]).toEqual([name, 2])
+      // Anything but a refusal: the list is looked at before the second one.
+      expect([name, posts[1] === posts[0]]).toEqual([name, refused])
+    }
+  })
+
+  test.each([5_000, 30_100, 30_700, 45_000, 90_000])(
+    'one that comes true %i ms after it was sent, when nobody waits for it any more',
+    async (ms) => {
+      const room = await openRoom()
+      room.sandbox.faults.add({ ...POST, nth: [2, 5], effect: { kind: 'late', ms } })
+      await untilDone(room, 'provision')
+      await pass(ms)
+      await runWell(room, 'provision')
+      await expectAllWell(room)
+    },
+  )
+
+  test('one that comes true late, while the next run is at work', async () => {
+    const room = await openRoom(CLASS.slice(0, 3), {})
+    room.sandbox.faults.add({ ...POST, nth: 2, effect: { kind: 'late', ms: 30 } })
+    // Killed as soon as all three are sent: the second is still on its way when the next run reads the list.
+    const { exitCode } = await runInside(room, ['provision'], { step: 9, when: 'before' })
+    expect(exitCode).toBe('killed')
+    await runInside(room, ['provision'])
+    await pass(100)
+    await runWell(room, 'provision')
+    await expectAllWell(room)
+  })
+
+  test('each is told what became of it', async () => {
+    const room = await openRoom(CLASS, {})
+    room.sandbox.faults.add({ ...POST, nth: 2, effect: { kind: 'lose-answer' } })
+    room.sandbox.faults.add({
+      ...POST,
+      body: /46100007/,
+      effect: { kind: 'error', status: 400, message: 'No' },
+    })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect(exitCode).toBe(3)
+    expect(json.counts).toEqual({ created: 10, healed: 1, failed: 1 })
+    expect(json.deleted).toHaveLength(1)
+    expect(json.students.find((student: Pupil) => student.mqId === '46100007')).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringContaining('400'),
+    })
+    expect(handedOut(room.folder)).toHaveLength(11)
+    const again = await runInside(room, ['provision'])
+    expect(again.json.counts).toEqual({ 'already had one': 11, failed: 1 })
+  })
+
+  test.each([401, 403])('%i for everybody ends the run', async (status) => {
+    const room = await openRoom(CLASS, {})
+    const fault = room.sandbox.faults.add({ ...POST, effect: { kind: 'error', status } })
+    const { exitCode, json } = await runInside(room, ['provision', '--concurrency', '2'])
+    expect(exitCode).toBe(1)
+    expect(json.counts['not tried']).toBeGreaterThanOrEqual(10)
+    expect(fault.fired).toBeLessThanOrEqual(2)
+    fault.remove()
+    await runWell(room, 'provision')
+    await expectAllWell(room)
+  })
+
+  test('403 for one stops nobody else', async () => {
+    const room = await openRoom(CLASS, {})
+    const fault = room.sandbox.faults.add({ ...POST, nth: 1, effect: { kind: 'error', status: 403 } })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect([exitCode, json.counts]).toEqual([3, { created: 11, failed: 1 }])
+    fault.remove()
+    await runWell(room, 'provision')
+    await expectAllWell(room)
+  })
+})
+
+describe('listings', () => {
+  test.each(
+    effectsAt([
+      ['the first', { nth: 1 }],
+      ['every second', { every: 2, times: 6 }],
+      ['the first three', { times: 3 }],
+    ]),
+  )('$what, $when of the pages', async ({ effect, rule }) => {
+    const room = await openRoom()
+    const fault = room.sandbox.faults.add({ ...GET, ...rule, effect: effect() })
+    await untilDone(room, 'provision')
+    expect(fault.fired).toBeGreaterThan(0)
+    await expectAllWell(room)
+  })
+
+  test.each(EFFECTS)('%s, all pages in the first run: no key is made', async (_, effect) => {
+    const room = await openRoom()
+    const fault = room.sandbox.faults.add({ ...GET, effect: effect() })
+    const first = await runInside(room, ['provision'])
+    expect(first.exitCode).toBe(1)
+    expect(room.sandbox.state.keys()).toHaveLength(110)
+    fault.remove()
+    await runWell(room, 'provision')
+    await expectAllWell(room)
+  })
+
+  /** Everybody has a key already, spread over four pages: whoever looks keyless for a moment gets a second one. */
+  async function openFull() {
+    const people = pupils(12)
+    const room = await openRoom(people, {})
+    const at = (n: number) => new Date(2026, 1, 1, 0, 0, n)
+    for (let n = 0; n < 360; n++) {
+      const person = n % 30 === 0 ? people[n / 30] : undefined
+      const name = person ? `20260201_${person.first} ${person.last}_${person.mqId}` : `lab robot ${n}`
+      room.sandbox.state.addKey({ name, created_at: at(n) })
+    }
+    return { ...room, foreign: new Set(room.sandbox.state.keys().map((key) => key.hash)) }
+  }
+
+  const newest = (room: Room, count: number) =>
+    room.sandbox.state
+      .keys()
+      .filter((key) => key.name.startsWith('lab robot'))
+      .slice(0, count)
+
+  test.each([1, 2, 3, 37, 99, 100])('%i keys are deleted between two pages', async (count) => {
+    const room = await openFull()
+    room.sandbox.faults.beforePage((n) => {
+      if (n > 4) return
+      for (const key of newest(room, count).slice(0, Math.ceil(count / (n === 2 ? 1 : 4)))) {
+        if (n === 2 || n === 4) room.sandbox.state.deleteKey(key.hash)
+      }
+    })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect([exitCode, json.counts]).toEqual([0, { 'already had one': 12 }])
+    expect(room.people.map((person) => keysOf(room.sandbox, person).length)).toEqual(Array(12).fill(1))
+  })
+
+  test.each([1, 2, 3, 37, 99, 100])('%i keys are made between two pages', async (count) => {
+    const room = await openFull()
+    room.sandbox.faults.beforePage((n) => {
+      if (n === 2 || n === 3)
+        for (let i = 0; i < count; i++) room.sandbox.state.addKey({ name: `new robot ${n} ${i}` })
+    })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect([exitCode, json.counts]).toEqual([0, { 'already had one': 12 }])
+    expect(room.people.map((person) => keysOf(room.sandbox, person).length)).toEqual(Array(12).fill(1))
+  })
+
+  test('keys are made and deleted between two pages, as many of the one as of the other', async () => {
+    const room = await openFull()
+    room.sandbox.faults.beforePage((n) => {
+      if (n !== 2 && n !== 4) return
+      for (const key of newest(room, 60)) room.sandbox.state.deleteKey(key.hash)
+      for (let i = 0; i < 60; i++) room.sandbox.state.addKey({ name: `lab robot again ${n} ${i}` })
+    })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect([exitCode, json.counts]).toEqual([0, { 'already had one': 12 }])
+  })
+
+  test('a list that never stands still is said to be one, and nobody is given a key', async () => {
+    const room = await openFull()
+    room.sandbox.faults.beforePage(() => {
+      for (const key of newest(room, 1)) room.sandbox.state.deleteKey(key.hash)
+      for (let i = 0; i < 2; i++) room.sandbox.state.addKey({ name: 'lab robot again' })
+    })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect([exitCode, json.error.code]).toEqual([1, 'list_unstable'])
+    expect(room.sandbox.state.requests.some(({ method }) => method === 'POST')).toBe(false)
+  })
+})
+
+describe('deletions of lost keys', () => {
+  /** All answers of a first run are lost: there is a key for each person, and nobody has its secret. */
+  async function openLost() {
+    const room = await openRoom()
+    const fault = room.sandbox.faults.add({ ...POST, effect: { kind: 'lose-answer' } })
+    const stop = room.sandbox.faults.add({ ...DELETE, effect: { kind: 'error', status: 503 } })
+    await runInside(room, ['provision'])
+    expect(CLASS.map((person) => keysOf(room.sandbox, person).length)).toEqual(CLASS.map(() => 1))
+    fault.remove()
+    stop.remove()
+    return room
+  }
+
+  test.each(effectsAt(TIMES))('$what, $when of them', async ({ effect, rule }) => {
+    const room = await openLost()
+    const fault = room.sandbox.faults.add({ ...DELETE, ...rule, effect: effect() })
+    await untilDone(room, 'provision')
+    expect(fault.fired).toBeGreaterThan(0)
+    await expectAllWell(room)
+  })
+
+  test('one that OpenRouter refuses stops nobody else', async () => {
+    const room = await openLost()
+    const [person] = CLASS
+    const [key] = person ? keysOf(room.sandbox, person) : []
+    const path = new RegExp(`^/keys/${key?.hash}$`)
+    const fault = room.sandbox.faults.add({ ...DELETE, path, effect: { kind: 'error', status: 400 } })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect([exitCode, json.counts.healed]).toEqual([3, 11])
+    fault.remove()
+    await runWell(room, 'provision')
+    await expectAllWell(room)
+  })
+})
+
+describe('everything at once', () => {
+  test.each([1, 2, 3, 4, 5, 6])(
+    'each request meets one of the faults with some probability (%i)',
+    async (seed) => {
+      const room = await openRoom()
+      const faults = EFFECTS.map(([, effect], i) =>
+        room.sandbox.faults.add({ probability: 0.02, seed: seed * 100 + i, effect: effect() }),
+      )
+      let exitCode: Outcome['exitCode'] = 1
+      for (let runs = 0; runs < 8 && exitCode !== 0; runs++)
+        exitCode = (await runInside(room, ['provision'])).exitCode
+      expect(faults.some((fault) => fault.fired > 0)).toBe(true)
+      room.sandbox.faults.clear()
+      await runWell(room, 'provision')
+      await expectAllWell(room)
+    },
+  )
+})

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest'
+import type { UpdateKey, UpdatePlan } from '../../../src/lib/core/update-plan.js'
+import { refreshView, updatePlanView, updateView } from '../../../src/lib/terminal/views/update-view.js'
+
+const ADA = { email: 'ada@example.edu', name: 'Ada Quill', mqId: '1' }
+const BO = { email: 'bo@example.edu', name: 'Bo Reed', mqId: '2' }
+const CHANGES: UpdateKey[] = [
+  { kind: 'update', ...ADA, keyName: 'a', hash: 'ha', limit: { from: 3, to: null } },
+  {
+    kind: 'update',
+    ...BO,
+    keyName: 'b',
+    hash: 'hb',
+    limit: { from: 0, to: 2.5 },
+    disabled: { from: false, to: true },
+  },
+]
+const HEADER = 'ADDRESS          NAME       LIMIT              DISABLED'
+const ADA_LINE = 'ada@example.edu  Ada Quill  $3.00 → unlimited'
+const BO_LINE = 'bo@example.edu   Bo Reed    $0.00 → $2.50      false → true'
+const UNMATCHED = [
+  { line: 4, email: 'cy@example.edu', name: 'Cy', hash: '', why: 'no key of this address' },
+  { line: 5, email: '', name: '', hash: 'hx', why: 'no such key' },
+]
+const WARNINGS = [
+  'Warning: line 4 (cy@example.edu): no key of this address. The row is left as it is.',
+  'Warning: line 5 (hx): no such key. The row is left as it is.',
+]
+const RETRIES = { rateLimited: 0, serverErrors: 0, timeouts: 0, lostConnections: 0 }
+const plan = (over: Partial<UpdatePlan> = {}): UpdatePlan => ({
+  version: 1,
+  command: 'update',
+  changes: [],
+  unchanged: 0,
+  unmatched: [],
+  ...over,
+})
+
+describe('updatePlanView', () => {
+  const DRY = 'This was a dry run: nothing was sent, and nothing was written.'
+
+  it('shows each change, old and new', () => {
+    expect(updatePlanView(plan({ changes: CHANGES, unchanged: 7, unmatched: UNMATCHED }), undefined)).toEqual(
+      [HEADER, ADA_LINE, BO_LINE, '', ...WARNINGS, '2 keys would be changed; 7 as asked for already.', DRY],
+    )
+  })
+
+  it('shows no table of nothing', () => {
+    expect(updatePlanView(plan({ unchanged: 1 }), 80)).toEqual([
+      '0 keys would be changed; 1 as asked for already.',
+      DRY,
+    ])
+  })
+})
+
+describe('updateView', () => {
+  it('shows the changes that were made, and why others were not', () => {
+    const lines = updateView(
+      {
+        plan: plan({ changes: CHANGES, unchanged: 7, unmatched: UNMATCHED }),
+        students: [
+          { ...ADA, hash: 'ha', outcome: 'updated' },
+          { ...BO, hash: 'hb', outcome: 'failed', reason: 'no' },
+        ],
+        counts: { updated: 1, failed: 1, 'in doubt': 2, 'not tried': 3 },
+        files: { limits: 'limits.csv', snapshot: 'snapshot.csv' },
+        retries: RETRIES,
+      },
+      undefined,
+    )
+    expect(lines).toEqual([
+      'ADDRESS          NAME       LIMIT              DISABLED',
+      ADA_LINE,
+      '',
+      ...WARNINGS,
+      'Updated: 1',
+      'As asked for already: 7',
+      'Failed: 1',
+      'In doubt: 2',
+      'Not tried: 3',
+      '  Bo Reed (bo@example.edu): failed: no',
+      'Limits: limits.csv',
+      'Snapshot: snapshot.csv',
+    ])
+  })
+
+  it('says little where there was nothing to do', () => {
+    const lines = updateView(
+      { plan: plan({ unchanged: 7 }), students: [], counts: {}, files: {}, retries: RETRIES },
+      80,
+    )
+    expect(lines).toEqual(['Updated: 0', 'As asked for already: 7'])
+  })
+})
+
+describe('refreshView', () => {
+  const files = { limits: 'limits.csv' }
+
+  it('says that nothing is to do', () => {
+    expect(refreshView({ plan: plan(), rows: 1, files, retries: RETRIES }, 80)).toEqual([
+      'Limits: limits.csv (1 key)',
+      'OpenRouter is as the file asks.',
+    ])
+  })
+
+  it('shows where file and OpenRouter differ, and what brings them together', () => {
+    const lines = refreshView(
+      { plan: plan({ changes: CHANGES, unmatched: UNMATCHED }), rows: 9, files, retries: RETRIES },
+      80,
+    )
+    expect(lines).toEqual([
+      'Limits: limits.csv (9 keys)',
+      ...WARNINGS,
+      '',
+      '2 keys not as the file asks:',
+      HEADER,
+      ADA_LINE,
+      BO_LINE,
+      '',
+      'class-keys update brings OpenRouter to it; class-keys update --dry-run shows how.',
+    ])
+  })
+})
