@@ -4,11 +4,11 @@ import { openLedger } from '../db/open.js'
 import type { LedgerKey } from '../db/secrets.js'
 import { UsageError } from '../lib/core/errors.js'
 import type { ExportResult } from '../lib/core/results.js'
+import { count } from '../lib/core/words.js'
 import { exportPath, saveExport } from '../lib/files/export-file.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag } from '../lib/terminal/flags.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
-import { count } from '../lib/terminal/table.js'
 import { exportView } from '../lib/terminal/views/export-view.js'
 
 interface Context {

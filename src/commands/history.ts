@@ -4,11 +4,11 @@ import type { Ledger } from '../db/ledger.js'
 import { openLedger } from '../db/open.js'
 import { filterHistory, historyLine } from '../lib/core/history.js'
 import type { HistoryLine, HistoryResult } from '../lib/core/results.js'
+import { count } from '../lib/core/words.js'
 import { historyCsv } from '../lib/files/history-csv.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag, sinceFlag } from '../lib/terminal/flags.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
-import { count } from '../lib/terminal/table.js'
 import { historyView } from '../lib/terminal/views/history-view.js'
 
 interface Context {

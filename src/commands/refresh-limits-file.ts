@@ -1,15 +1,22 @@
+import type { Ledger } from '../db/ledger.js'
 import { openLedger } from '../db/open.js'
 import type { RefreshResult } from '../lib/core/results.js'
-import { loadTargetsIfThere } from '../lib/files/limits-file.js'
 import { OpenRouter } from '../lib/openrouter/client.js'
-import { findClass, type LimitsJob, planJob, saveTargets } from '../lib/runs/limits-job.js'
-import { fetchKeys } from '../lib/runs/listing.js'
+import { LimitsJob } from '../lib/runs/limits-job.js'
+import { fetchKeys, type Listed } from '../lib/runs/listing.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag, limitsFlag, rosterFlag } from '../lib/terminal/flags.js'
-import { runPipeline, type Step } from '../lib/terminal/pipeline.js'
+import { runPipeline } from '../lib/terminal/pipeline.js'
 import { accountFrom } from '../lib/terminal/settings.js'
-import { count, terminalWidth } from '../lib/terminal/table.js'
+import { terminalWidth } from '../lib/terminal/table.js'
 import { refreshView } from '../lib/terminal/views/update-view.js'
+
+interface Context {
+  job: LimitsJob
+  ledger: Ledger
+  listed: Listed
+  rows: number
+}
 
 export default class RefreshLimitsFile extends BaseCommand {
   static override summary = 'Write the limits file anew from what OpenRouter says.'
@@ -21,50 +28,43 @@ export default class RefreshLimitsFile extends BaseCommand {
   async run(): Promise<RefreshResult> {
     const { flags } = await this.parse(RefreshLimitsFile)
     const openRouter = new OpenRouter(accountFrom(process.env))
-    const job = { files: {}, updates: { outcomes: [], changed: new Map() } } as unknown as LimitsJob
-    const steps: Step<LimitsJob>[] = [
-      {
-        title: 'Read the limits',
-        run: async () => {
-          job.targets = await loadTargetsIfThere(flags.limits)
-          return count(job.targets.length, 'row')
-        },
-      },
-      {
-        title: 'Open the ledger',
-        run: async () => {
-          job.ledger = await openLedger(flags.db)
-          await findClass(job, flags.roster)
-          return flags.db
-        },
-      },
-      {
-        title: 'Fetch the keys',
-        run: async (_, report) => {
-          job.listed = await fetchKeys(openRouter, (n) => report(String(n)))
-          return String(job.listed.keys.length)
-        },
-      },
-      {
-        title: 'Compare',
-        run: async () => count((await planJob(job)).changes.length, 'difference'),
-      },
-      {
-        title: 'Write the limits',
-        run: () => saveTargets(job, flags.limits),
-      },
-    ]
+    const context = { job: new LimitsJob() } as Context
     try {
-      await runPipeline(steps, job, this.progress())
+      await runPipeline<Context>(
+        [
+          { title: 'Read the limits', run: ({ job }) => job.read(flags.limits, { mustExist: false }) },
+          {
+            title: 'Open the ledger',
+            run: async (ctx) => {
+              ctx.ledger = await openLedger(flags.db)
+              return flags.db
+            },
+          },
+          { title: 'Read the roster', run: ({ job, ledger }) => job.findClass(ledger, flags.roster) },
+          {
+            title: 'Fetch the keys',
+            run: async (ctx, report) => {
+              ctx.listed = await fetchKeys(openRouter, (n) => report(String(n)))
+              return String(ctx.listed.keys.length)
+            },
+          },
+          { title: 'Compare', run: ({ job, listed }) => job.makePlan(listed) },
+          {
+            title: 'Write the limits',
+            run: async (ctx) => {
+              ctx.rows = await ctx.job.save(flags.limits)
+              return flags.limits
+            },
+          },
+        ],
+        context,
+        this.progress(),
+      )
     } finally {
-      await job.ledger?.close()
+      await context.ledger?.close()
     }
-    const result = {
-      plan: job.plan,
-      rows: job.rows,
-      files: { limits: flags.limits },
-      retries: openRouter.retries,
-    }
+    const { job, rows } = context
+    const result = { plan: job.plan, rows, files: { limits: flags.limits }, retries: openRouter.retries }
     this.print(refreshView(result, terminalWidth()))
     return result
   }

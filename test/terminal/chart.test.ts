@@ -14,6 +14,6 @@ describe('chart', () => {
 
   it('takes as many amounts as a long term has', () => {
     const amounts = Array.from({ length: 50_000 }, (_, i) => i)
-    expect(chart(amounts, 8)).toBe('▂▃▄▅▅▆▇█')
+    expect(chart(amounts, 8)).toBe('▂▃▄▄▅▆▇█')
   })
 })

@@ -81,6 +81,13 @@ describe('listenForInterrupts', () => {
     dispose()
     expect(SIGNALS.map((signal) => listeners(signal).length)).toEqual([0, 0, 0])
     expect(vi.getTimerCount()).toBe(0)
+    // Nor work that would keep the process from ending.
+    expect(givingUp.aborted).toBe(true)
+  })
+
+  it('gives up on nothing where no signal has come', () => {
+    const { dispose, givingUp } = listen()
+    dispose()
     expect(givingUp.aborted).toBe(false)
   })
 })
@@ -137,4 +144,5 @@ it.each(SIGNALS)('untilSignal waits for %s', async (signal) => {
   send(signal)
   await waiting
   expect(come).toBe(true)
+  expect(SIGNALS.map((each) => listeners(each).length)).toEqual([0, 0, 0])
 })

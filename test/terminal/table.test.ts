@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { type Column, count, tableLines, terminalWidth } from '../../src/lib/terminal/table.js'
+import { count } from '../../src/lib/core/words.js'
+import { type Column, tableLines, terminalWidth } from '../../src/lib/terminal/table.js'
 
 const COLUMNS: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },

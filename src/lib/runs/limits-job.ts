@@ -6,74 +6,78 @@ import { matchKeys } from '../core/matching.js'
 import { studentRef } from '../core/provision-plan.js'
 import type { Person } from '../core/student.js'
 import { planUpdate, type UpdatePlan } from '../core/update-plan.js'
-import { saveLimits } from '../files/limits-file.js'
+import { count } from '../core/words.js'
+import { loadTargets, loadTargetsIfThere, saveLimits } from '../files/limits-file.js'
 import { loadRosterIfThere } from '../files/roster-file.js'
 import { saveSnapshot } from '../files/snapshot-file.js'
 import { type Listed, recordListing } from './listing.js'
-import type { Updates } from './update-run.js'
 
-/** What the rows of `update` and `refresh-limits-file` hand on to each other. */
-export interface LimitsJob {
-  targets: Target[]
-  ledger: Ledger
+/** What `update` and `refresh-limits-file` have in common: the class's keys beside what limits.csv asks for. */
+export class LimitsJob {
+  #targets: Target[] = []
+  #ledger!: Ledger
+  #listed!: Listed
   /** The class: the roster, or everybody the ledger knows where there is none. */
-  people: Person[]
-  listed: Listed
-  found: FoundTarget[]
-  plan: UpdatePlan
-  updates: Updates
-  rows: number
-  files: { limits?: string; snapshot?: string }
-}
+  #people: Person[] = []
+  plan!: UpdatePlan
 
-/** Finds out who is in the class. */
-export async function findClass(job: LimitsJob, roster: string): Promise<void> {
-  job.people = (await loadRosterIfThere(roster))?.students ?? (await job.ledger.students())
-}
+  /**
+   * Reads limits.csv.
+   * @param mustExist whether it is an error that there is none
+   * @throws UsageError where there is none; BadFileError with every cell that cannot be read
+   */
+  async read(limits: string, { mustExist = true } = {}): Promise<string> {
+    this.#targets = mustExist ? await loadTargets(limits) : await loadTargetsIfThere(limits)
+    return count(this.#targets.length, 'row')
+  }
 
-/**
- * Brings the ledger up to the listing, and plans what limits.csv asks for.
- * @param settlePending whether this run holds the lock
- */
-export async function planJob(job: LimitsJob, { settlePending = false } = {}): Promise<UpdatePlan> {
-  await recordListing(job.ledger, job.listed, job.people, { settlePending })
-  await findTargets(job, job.listed.keys)
-  job.plan = planUpdate(job.found)
-  return job.plan
-}
+  /** Finds out who is in the class. */
+  async findClass(ledger: Ledger, roster: string): Promise<string> {
+    this.#ledger = ledger
+    const found = await loadRosterIfThere(roster)
+    this.#people = found?.students ?? (await ledger.students())
+    const people = count(this.#people.length, 'student')
+    return found ? people : `no ${roster}; ${people} in the ledger`
+  }
 
-/** Writes limits.csv anew with what OpenRouter says now; what the instructor has written stays. Gives its path. */
-export async function saveTargets(job: LimitsJob, limits: string): Promise<string> {
-  const keys = keysNow(job)
-  await findTargets(job, keys)
-  const rows = nextLimits(
-    matchKeys(keys, job.people, job.listed.listedAt).matched.map(({ student, key }) => ({
-      student: studentRef(student),
-      key,
-    })),
-    job.found,
-  )
-  await saveLimits(limits, rows)
-  job.rows = rows.length
-  job.files.limits = limits
-  return limits
-}
+  /**
+   * Brings the ledger up to a listing, and plans what limits.csv asks for.
+   * @param settlePending whether this run holds the lock
+   */
+  async makePlan(listed: Listed, { settlePending = false } = {}): Promise<string> {
+    this.#listed = listed
+    await recordListing(this.#ledger, listed, this.#people, { settlePending })
+    this.plan = planUpdate(await this.#findTargets(listed.keys))
+    return count(this.plan.changes.length, 'change')
+  }
 
-/** Writes the snapshot of what OpenRouter says now; gives its path. */
-export async function saveClassSnapshot(job: LimitsJob): Promise<string> {
-  job.files.snapshot = await saveSnapshot(
-    '.',
-    matchKeys(keysNow(job), job.people, job.listed.listedAt).matched,
-    new Date(),
-  )
-  return job.files.snapshot
-}
+  /**
+   * Writes limits.csv anew with what OpenRouter says now; what the instructor has written stays.
+   * @param changed the keys that were changed since the listing, as they are now
+   * @returns how many rows it has
+   */
+  async save(limits: string, changed: ReadonlyMap<string, Key> = new Map()): Promise<number> {
+    const keys = this.#keysNow(changed)
+    const rows = this.#matched(keys).map(({ student, key }) => ({ student: studentRef(student), key }))
+    const next = nextLimits(rows, await this.#findTargets(keys))
+    await saveLimits(limits, next)
+    return next.length
+  }
 
-async function findTargets(job: LimitsJob, keys: readonly Key[]): Promise<void> {
-  job.found = findClassTargets(job.targets, keys, everybody(job.people, await job.ledger.students()))
-}
+  /** Writes the snapshot of what OpenRouter says now, as `save` does; gives its path. */
+  saveSnapshot(changed: ReadonlyMap<string, Key>): Promise<string> {
+    return saveSnapshot('.', this.#matched(this.#keysNow(changed)), new Date())
+  }
 
-/** The listing, with the keys that were changed since as they are now. */
-function keysNow({ listed, updates }: LimitsJob): Key[] {
-  return listed.keys.map((key) => updates.changed.get(key.hash) ?? key)
+  #matched(keys: readonly Key[]) {
+    return matchKeys(keys, this.#people, this.#listed.listedAt).matched
+  }
+
+  #keysNow(changed: ReadonlyMap<string, Key>): Key[] {
+    return this.#listed.keys.map((key) => changed.get(key.hash) ?? key)
+  }
+
+  async #findTargets(keys: readonly Key[]): Promise<FoundTarget[]> {
+    return findClassTargets(this.#targets, keys, everybody(this.#people, await this.#ledger.students()))
+  }
 }

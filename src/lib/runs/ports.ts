@@ -1,7 +1,17 @@
 import type { Ledger } from '../../db/ledger.js'
 import type { OpenRouter } from '../openrouter/client.js'
 
-/** What a run that changes OpenRouter works with. */
+/** What a signal from outside means for a run. */
+export interface StopSignals {
+  /** Once aborted, nothing new is started. */
+  stopping: AbortSignal
+  /** Once aborted, what is under way is given up. */
+  givingUp: AbortSignal
+  /** Waits for work that changes nothing, and not any longer once a signal has come: throws `interrupted`. */
+  orStop<T>(work: Promise<T>): Promise<T>
+}
+
+/** What the part of a run that changes OpenRouter works with. */
 export interface RunPorts {
   openRouter: OpenRouter
   ledger: Ledger

@@ -1,4 +1,3 @@
-import type { Ledger } from '../../db/ledger.js'
 import { everybody, findClassTargets } from '../core/class-people.js'
 import { BadFileError, ClassKeysError } from '../core/errors.js'
 import { mqIdKey } from '../core/key-name.js'
@@ -16,131 +15,137 @@ import {
 import type { ProvisionResult } from '../core/results.js'
 import { withoutPlaceholders } from '../core/roster.js'
 import type { Student } from '../core/student.js'
+import { count } from '../core/words.js'
 import { saveApiKeys } from '../files/api-keys-file.js'
-import { saveLimits } from '../files/limits-file.js'
+import { loadTargetsIfThere, saveLimits } from '../files/limits-file.js'
+import { loadRoster } from '../files/roster-file.js'
 import { prepareFolder } from '../files/safe-write.js'
 import { saveSnapshot } from '../files/snapshot-file.js'
 import { type Listed, recordListing } from './listing.js'
-import type { RunPorts } from './ports.js'
 import { type ProvisionRun, runProvision } from './provision-run.js'
+import type { Session } from './session.js'
 
-/** What the rows of `provision` hand on to each other. */
-export interface ProvisionJob {
-  students: Student[]
-  targets: Target[]
-  ledger: Ledger
-  listed: Listed
-  input: ProvisionInput
-  plan: ProvisionPlan
-  run: ProvisionRun
-  recovered: number
-  files: ProvisionResult['files']
-}
+/** The rows of `provision`, in their order; each hands on what it has found, and gives a word about it. */
+export class ProvisionJob {
+  #students: Student[] = []
+  #targets: Target[] = []
+  #listed: Listed = { keys: [], listedAt: new Date(0) }
+  #input!: ProvisionInput
+  #recovered = 0
+  readonly #files: ProvisionResult['files'] = {}
+  plan!: ProvisionPlan
+  run!: ProvisionRun
 
-/**
- * Brings the ledger up to the listing, and plans.
- * @throws BadFileError with every student who would need a budget and has none
- */
-export async function planJob(
-  job: ProvisionJob,
-  roster: string,
-  limit: Usd | undefined,
-): Promise<ProvisionPlan> {
-  await recordListing(job.ledger, job.listed, job.students, { settlePending: true })
-  const { real, placeholders } = withoutPlaceholders(job.students)
-  job.input = {
-    students: real,
-    placeholders,
-    keys: job.listed.keys,
-    creations: await job.ledger.unsettledCreations(),
-    secretHere: await job.ledger.secretHashes(),
-    limit,
-    today: job.listed.listedAt,
+  constructor(readonly session: Session) {}
+
+  /** @throws UsageError where there is no roster; BadFileError with every problem of a file */
+  async read(roster: string, limits: string): Promise<string> {
+    this.#students = (await loadRoster(roster)).students
+    this.#targets = await loadTargetsIfThere(limits)
+    return count(this.#students.length, 'student')
   }
-  job.plan = planProvision(job.input)
-  const problems = missingBudgets(job.plan, job.students, limit)
-  if (problems.length === 0) return job.plan
-  throw new BadFileError(
-    roster,
-    problems,
-    'Nothing was created. Fill them in, or give everybody the same with --limit.',
-  )
-}
 
-/** Makes what the plan asks for, once it is certain that the secrets can be written down. */
-export async function makeKeys(
-  job: ProvisionJob,
-  ports: RunPorts,
-  onProgress: (done: number, total: number) => void,
-): Promise<void> {
-  await prepareFolder('.')
-  job.run = await runProvision(job.plan, job.input, ports, onProgress)
-}
-
-/** Writes every secret that no file has ever held into a new one, also those of earlier runs. */
-export async function handOut(job: ProvisionJob): Promise<string | undefined> {
-  const waiting = await job.ledger.waitingKeys()
-  if (waiting.length === 0) return undefined
-  const file = await saveApiKeys('.', waiting, new Date()).catch((error: Error) => {
-    const advice =
-      'The new keys are safe in the ledger: class-keys export-keys --output PATH writes them elsewhere.'
-    throw new ClassKeysError('file_unwritable', `${error.message} ${advice}`, 1, { cause: error })
-  })
-  await job.ledger.markHandedOut(
-    waiting.map((key) => key.keyHash),
-    file,
-  )
-  const made = new Set(job.run.outcomes.map((outcome) => outcome.hash))
-  job.recovered = waiting.filter((key) => !made.has(key.keyHash)).length
-  job.files.apiKeys = file
-  return file
-}
-
-/** Writes limits.csv anew, with its targets, and the snapshot; gives both paths. */
-export async function saveFiles(job: ProvisionJob, limits: string): Promise<string> {
-  const { matched } = matchKeys(job.run.keys, job.students, job.input.today)
-  const found = findClassTargets(
-    job.targets,
-    job.run.keys,
-    everybody(job.students, await job.ledger.students()),
-  )
-  const rows = matched.map(({ student, key }) => ({ student: studentRef(student), key }))
-  await saveLimits(limits, nextLimits(rows, found))
-  job.files.limits = limits
-  job.files.snapshot = await saveSnapshot('.', matched, new Date())
-  return `${limits}, ${job.files.snapshot}`
-}
-
-/** What the job tells a person or a script in the end. */
-export function jobResult(job: ProvisionJob, retries: ProvisionResult['retries']): ProvisionResult {
-  const students = studentOutcomes(job)
-  const { keyHolders, placeholders } = job.plan
-  const { deleted, leftAlone, stoppedBy } = job.run
-  return {
-    students,
-    counts: countOutcomes(students),
-    keyHolders,
-    leftAlone,
-    deleted,
-    placeholders,
-    recovered: job.recovered,
-    files: job.files,
-    ...stoppedOf(stoppedBy),
-    retries,
+  /** Fetches the keys and brings the ledger up to them. */
+  async fetch(report: (progress: string) => void): Promise<string> {
+    this.#listed = await this.session.fetchKeys(report)
+    await recordListing(this.session.ledger, this.#listed, this.#students, { settlePending: true })
+    return String(this.#listed.keys.length)
   }
-}
 
-/** What became of each student, in the order of the roster. */
-function studentOutcomes({ input, plan, run }: ProvisionJob): StudentOutcome[] {
-  const changed = new Map(run.outcomes.map((outcome) => [outcome.mqId, outcome]))
-  const leftAlone = new Map(run.leftAlone.map((left) => [mqIdKey(left.mqId), left]))
-  const holders = new Map(plan.keyHolders.map((holder) => [holder.mqId, holder]))
-  return input.students.map((student): StudentOutcome => {
-    const outcome = changed.get(student.mqId)
-    if (outcome) return outcome
-    const left = leftAlone.get(mqIdKey(student.mqId))
-    if (left) return { ...studentRef(student), outcome: 'in doubt', reason: left.why, keyName: left.keyName }
-    const hash = holders.get(student.mqId)?.hashes[0]
-    return { ...studentRef(student), outcome: hash ? 'already had one' : 'not tried', ...(hash && { hash }) }
-  })
+  /** @throws BadFileError with every student who would need a budget and has none */
+  async makePlan(roster: string, limit: Usd | undefined): Promise<string> {
+    const { real: students, placeholders } = withoutPlaceholders(this.#students)
+    const { keys, listedAt: today } = this.#listed
+    const creations = await this.session.ledger.unsettledCreations()
+    const secretHere = await this.session.ledger.secretHashes()
+    this.#input = { students, placeholders, keys, creations, secretHere, limit, today }
+    this.plan = planProvision(this.#input)
+    const problems = missingBudgets(this.plan, students, limit)
+    if (problems.length === 0) return count(this.plan.changes.length, 'change')
+    const advice = 'Nothing was created. Fill them in, or give everybody the same with --limit.'
+    throw new BadFileError(roster, problems, advice)
+  }
+
+  /** Makes what the plan asks for, once it is certain that the secrets can be written down. */
+  async makeKeys(report: (progress: string) => void): Promise<string> {
+    await prepareFolder('.')
+    const onProgress = (done: number, total: number) => report(`${done} of ${total}`)
+    this.run = await runProvision(this.plan, this.#input, this.session.ports, onProgress)
+    const made = this.run.outcomes.filter(({ outcome }) => outcome === 'created' || outcome === 'healed')
+    return String(made.length)
+  }
+
+  /** Writes every secret that no file has ever held into a new one, also those of earlier runs. */
+  async handOut(): Promise<string> {
+    const { ledger } = this.session
+    const waiting = await ledger.waitingKeys()
+    if (waiting.length === 0) return 'no new ones'
+    const file = await saveApiKeys('.', waiting, new Date()).catch((error: Error) => {
+      const advice =
+        'The new keys are safe in the ledger: class-keys export-keys --output PATH writes them elsewhere.'
+      throw new ClassKeysError('file_unwritable', `${error.message} ${advice}`, 1, { cause: error })
+    })
+    const hashes = waiting.map((key) => key.keyHash)
+    await ledger.markHandedOut(hashes, file)
+    const made = new Set(this.run.outcomes.map((outcome) => outcome.hash))
+    this.#recovered = hashes.filter((hash) => !made.has(hash)).length
+    this.#files.apiKeys = file
+    return file
+  }
+
+  /** Whether the run has not come to its end, so that limits.csv is left as it is. */
+  get endedEarly(): boolean {
+    return this.run.stoppedBy !== undefined || this.session.signals.stopping.aborted
+  }
+
+  /** Writes limits.csv anew, with its targets, and the snapshot. */
+  async saveFiles(limits: string): Promise<string> {
+    const { keys } = this.run
+    const { matched } = matchKeys(keys, this.#students, this.#input.today)
+    const people = everybody(this.#students, await this.session.ledger.students())
+    const rows = matched.map(({ student, key }) => ({ student: studentRef(student), key }))
+    await saveLimits(limits, nextLimits(rows, findClassTargets(this.#targets, keys, people)))
+    this.#files.limits = limits
+    this.#files.snapshot = await saveSnapshot('.', matched, new Date())
+    return `${limits}, ${this.#files.snapshot}`
+  }
+
+  /** What the run tells a person or a script in the end. */
+  result(): ProvisionResult {
+    const students = this.#outcomes()
+    const { keyHolders, placeholders } = this.plan
+    const { deleted, leftAlone, stoppedBy } = this.run
+    return {
+      students,
+      counts: countOutcomes(students),
+      keyHolders,
+      leftAlone,
+      deleted,
+      placeholders,
+      recovered: this.#recovered,
+      files: this.#files,
+      ...stoppedOf(stoppedBy),
+      retries: this.session.retries,
+    }
+  }
+
+  /** What became of each student, in the order of the roster. */
+  #outcomes(): StudentOutcome[] {
+    const changed = new Map(this.run.outcomes.map((outcome) => [outcome.mqId, outcome]))
+    const leftAlone = new Map(this.run.leftAlone.map((left) => [mqIdKey(left.mqId), left]))
+    const holders = new Map(this.plan.keyHolders.map((holder) => [holder.mqId, holder]))
+    return this.#input.students.map((student): StudentOutcome => {
+      const outcome = changed.get(student.mqId)
+      if (outcome) return outcome
+      const left = leftAlone.get(mqIdKey(student.mqId))
+      if (left)
+        return { ...studentRef(student), outcome: 'in doubt', reason: left.why, keyName: left.keyName }
+      const hash = holders.get(student.mqId)?.hashes[0]
+      return {
+        ...studentRef(student),
+        outcome: hash ? 'already had one' : 'not tried',
+        ...(hash && { hash }),
+      }
+    })
+  }
 }

@@ -76,11 +76,6 @@ function widthOf(text: string): number {
   return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(text)
 }
 
-/** `1 key`, `2 keys`. */
-export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n} ${n === 1 ? one : many}`
-}
-
 /**
  * The width that tables have to fit, in characters: the terminal's; for a pipe or a file that of `COLUMNS`,
  * where it is set, and else undefined, since there nothing needs to be shortened.

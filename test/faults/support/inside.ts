@@ -91,7 +91,7 @@ async function askSandbox(...[input, init]: Parameters<typeof fetch>): Promise<R
       if (request.signal.aborted) reject(request.signal.reason)
       request.signal.addEventListener('abort', () => reject(request.signal.reason), { once: true })
     })
-    const response = await Promise.race([life.sandbox.fetch(request), aborted])
+    const response = await Promise.race([lives.exit(() => life.sandbox.fetch(request)), aborted])
     if (response.type !== 'error') return response
     // As undici says it when a connection breaks.
     throw new TypeError('fetch failed', {
@@ -106,6 +106,16 @@ export function startFastClock(at = new Date(2026, 2, 2, 10, 0, 0)): void {
     now: at,
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'],
   })
+  // The dead have no alarms: what a killed run has set is forgotten; what the sandbox has set for it is not.
+  const { setTimeout: fake } = globalThis
+  const fenced = (callback: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
+    const life = lives.getStore()
+    return fake(() => {
+      if (!life) callback(...args)
+      else if (!life.dead) lives.run(life, callback, ...args)
+    }, ms)
+  }
+  globalThis.setTimeout = fenced as typeof setTimeout
 }
 
 /** Lets time pass, and what was to happen in it. */
@@ -212,7 +222,7 @@ async function runAlone(
     const exitCode = life.dead ? 'killed' : Number(process.exitCode ?? 0)
     return {
       exitCode,
-      json: life.dead ? undefined : JSON.parse(printed.stdout),
+      json: life.dead ? undefined : parsed(printed.stdout),
       ...printed,
       steps: life.steps,
     }
@@ -220,6 +230,15 @@ async function runAlone(
     stopClock()
     process.exitCode = undefined
     for (const back of restore.reverse()) back()
+  }
+}
+
+/** One document and nothing else, as `--json` promises. */
+function parsed(stdout: string): unknown {
+  try {
+    return JSON.parse(stdout)
+  } catch (error) {
+    throw new Error(`not one JSON document: ${stdout}`, { cause: error })
   }
 }
 

@@ -1,7 +1,8 @@
 import { sentence } from '../../core/history.js'
 import { formatLimit, formatUsd } from '../../core/money.js'
 import type { CheckResult } from '../../core/results.js'
-import { type Column, count, tableLines } from '../table.js'
+import { count } from '../../core/words.js'
+import { type Column, tableLines } from '../table.js'
 
 const MATCHED: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },

@@ -1,5 +1,5 @@
 import type { ExportResult } from '../../core/results.js'
-import { count } from '../table.js'
+import { count } from '../../core/words.js'
 
 /** What `export-keys` shows. */
 export function exportView({ file, keys, withoutSecret }: ExportResult): string[] {

@@ -2,7 +2,8 @@ import { formatLimit } from '../../core/money.js'
 import { isUnfinished, type StudentOutcome } from '../../core/outcome.js'
 import type { ProvisionPlan, Spending } from '../../core/provision-plan.js'
 import type { ProvisionResult } from '../../core/results.js'
-import { type Column, count, tableLines } from '../table.js'
+import { count } from '../../core/words.js'
+import { type Column, tableLines } from '../table.js'
 
 const CREATES: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },

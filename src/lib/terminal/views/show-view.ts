@@ -1,7 +1,7 @@
 import { formatLimit, formatUsd } from '../../core/money.js'
 import type { ShownKey, ShowResult } from '../../core/results.js'
+import { count } from '../../core/words.js'
 import { chart } from '../chart.js'
-import { count } from '../table.js'
 
 const CHART_WIDTH = 50
 /** So many lines of history fit on the screen; `history` has the rest. */

@@ -1,7 +1,8 @@
 import { formatLimit } from '../../core/money.js'
 import type { RefreshResult, UpdateResult } from '../../core/results.js'
 import type { UpdateKey, UpdatePlan } from '../../core/update-plan.js'
-import { type Column, count, tableLines } from '../table.js'
+import { count } from '../../core/words.js'
+import { type Column, tableLines } from '../table.js'
 import { troubles } from './provision-view.js'
 
 const CHANGES: readonly Column[] = [

@@ -1,0 +1,70 @@
+import type { Ledger } from '../../db/ledger.js'
+import { openLedger } from '../../db/open.js'
+import { type RunLock, takeRunLock } from '../../db/run-lock.js'
+import type { Retries } from '../core/results.js'
+import { type Account, OpenRouter } from '../openrouter/client.js'
+import { fetchKeys, type Listed } from './listing.js'
+import type { RunPorts, StopSignals } from './ports.js'
+
+/** What a run that changes OpenRouter opens, and closes again however it ends. */
+export class Session {
+  readonly #openRouter: OpenRouter
+  #ledger: Ledger | undefined
+  #lock: RunLock | undefined
+
+  /** @param concurrency how many requests run at a time at best */
+  constructor(
+    account: Account,
+    readonly signals: StopSignals,
+    readonly concurrency: number,
+  ) {
+    const { stopping, givingUp } = signals
+    this.#openRouter = new OpenRouter(account, { concurrency, stopping, signal: givingUp })
+  }
+
+  /**
+   * Opens the ledger, and takes its lock; for a dry run a copy of it in memory, without a lock.
+   * @param command what the run does, for the message that a second run gets
+   * @returns the path
+   * @throws what openLedger and takeRunLock throw
+   */
+  async open(path: string, command: string, dryRun: boolean): Promise<string> {
+    this.#ledger = await openLedger(path, { copy: dryRun })
+    if (!dryRun) this.#lock = takeRunLock(path, command, new Date())
+    return path
+  }
+
+  /** The ledger, once it is open. */
+  get ledger(): Ledger {
+    if (!this.#ledger) throw new Error('the ledger is not open yet')
+    return this.#ledger
+  }
+
+  /** What had to be asked again so far. */
+  get retries(): Retries {
+    return this.#openRouter.retries
+  }
+
+  /** Fetches every key of the account; `report` is told how many have come. */
+  fetchKeys(report: (progress: string) => void): Promise<Listed> {
+    return this.signals.orStop(fetchKeys(this.#openRouter, (count) => report(String(count))))
+  }
+
+  /** What the part of the run that changes OpenRouter works with. */
+  get ports(): RunPorts {
+    const { ledger, concurrency, signals } = this
+    return {
+      openRouter: this.#openRouter,
+      ledger,
+      concurrency,
+      stopping: signals.stopping,
+      now: () => new Date(),
+    }
+  }
+
+  /** Gives the lock back and closes the ledger. */
+  async close(): Promise<void> {
+    this.#lock?.release()
+    await this.#ledger?.close()
+  }
+}

@@ -1,0 +1,80 @@
+import { countOutcomes, stoppedOf } from '../core/outcome.js'
+import type { UpdateResult } from '../core/results.js'
+import type { UpdatePlan } from '../core/update-plan.js'
+import { prepareFolder } from '../files/safe-write.js'
+import { LimitsJob } from './limits-job.js'
+import type { Listed } from './listing.js'
+import type { Session } from './session.js'
+import { type Updates, updateKeys } from './update-run.js'
+
+/** The rows of `update`, in their order; each hands on what it has found, and gives a word about it. */
+export class UpdateJob {
+  readonly #limits = new LimitsJob()
+  readonly #files: UpdateResult['files'] = {}
+  #listed!: Listed
+  updates!: Updates
+
+  constructor(readonly session: Session) {}
+
+  /** The changes that limits.csv asks for, once they are planned. */
+  get plan(): UpdatePlan {
+    return this.#limits.plan
+  }
+
+  /** @throws UsageError where there is no limits.csv; BadFileError with every cell that cannot be read */
+  read(limits: string): Promise<string> {
+    return this.#limits.read(limits)
+  }
+
+  /** Finds out who is in the class. */
+  findClass(roster: string): Promise<string> {
+    return this.#limits.findClass(this.session.ledger, roster)
+  }
+
+  /** Fetches the keys. */
+  async fetch(report: (progress: string) => void): Promise<string> {
+    this.#listed = await this.session.fetchKeys(report)
+    return String(this.#listed.keys.length)
+  }
+
+  /** Brings the ledger up to the keys, and plans. */
+  makePlan(): Promise<string> {
+    return this.#limits.makePlan(this.#listed, { settlePending: true })
+  }
+
+  /** Changes what the plan asks for, once it is certain that it can be written down. */
+  async changeKeys(report: (progress: string) => void): Promise<string> {
+    await prepareFolder('.')
+    const { changes } = this.plan
+    this.updates = await updateKeys(changes, this.session.ports, (done) =>
+      report(`${done} of ${changes.length}`),
+    )
+    return String(this.updates.changed.size)
+  }
+
+  /** Whether the run has not come to its end, so that limits.csv is left as it is. */
+  get endedEarly(): boolean {
+    return this.updates.stoppedBy !== undefined || this.session.signals.stopping.aborted
+  }
+
+  /** Writes limits.csv anew with what is so now, and the snapshot. */
+  async saveFiles(limits: string): Promise<string> {
+    await this.#limits.save(limits, this.updates.changed)
+    this.#files.limits = limits
+    this.#files.snapshot = await this.#limits.saveSnapshot(this.updates.changed)
+    return `${limits}, ${this.#files.snapshot}`
+  }
+
+  /** What the run tells a person or a script in the end. */
+  result(): UpdateResult {
+    const { outcomes: students, stoppedBy } = this.updates
+    return {
+      plan: this.plan,
+      students,
+      counts: countOutcomes(students),
+      files: this.#files,
+      ...stoppedOf(stoppedBy),
+      retries: this.session.retries,
+    }
+  }
+}
