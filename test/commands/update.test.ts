@@ -136,6 +136,16 @@ describe('rows are found', () => {
     expect([limitOf(adas), limitOf(bilals)]).toEqual([8, 9])
   })
 
+  test('by an address that had to be defused for spreadsheets', async () => {
+    const plus = student(4, { email: '+dov@x.edu' })
+    writeRoster([plus])
+    const theirs = room.giveKey(plus)
+    await room.ok(RefreshLimitsFile)
+    editLimits({ "'+dov@x.edu": { hash: '', target_limit: '6' } })
+    await room.ok(Update)
+    expect(limitOf(theirs)).toBe(6)
+  })
+
   test('by an address that the ledger knows of a student who is no longer on the roster', async () => {
     writeRoster([bilal])
     writeLimits([{ email: ada.email, target_disabled: 'true' }])
@@ -483,6 +493,8 @@ describe('some keys fail', () => {
       )
       expect(stderr).toContain('2 of 3 students are done; run the same command again to go on.')
       expect(log()).toHaveLength(2)
+      // A refused change is not waited for: the same change made by hand later is somebody else's.
+      expect(query('keys.db', 'SELECT * FROM pending_change')).toEqual([])
       fault.remove()
       expect((await room.ok(Update, '--json')).json.counts).toEqual({ updated: 1 })
       expect(log()).toHaveLength(3)

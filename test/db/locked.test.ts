@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { connect } from '../../src/db/connection.js'
@@ -98,6 +99,11 @@ describe('what SQLite says is said in words', () => {
     ['SQLITE_CANTOPEN', 'ledger_unwritable', 1, /cannot be opened/],
     ['SQLITE_IOERR_WRITE', 'ledger_unwritable', 1, /disk reports an error/],
     ['SQLITE_CORRUPT', 'ledger_damaged', 1, /damaged/],
+    // The system's own words for the same things.
+    ['ENOSPC', 'disk_full', 1, /disk is full/],
+    ['EDQUOT', 'disk_full', 1, /disk is full/],
+    ['EROFS', 'ledger_unwritable', 1, /read-only/],
+    ['EACCES', 'ledger_unwritable', 1, /cannot be opened/],
   ]
   for (const [code, ours, exitCode, words] of cases) {
     test(code, () => {
@@ -107,6 +113,14 @@ describe('what SQLite says is said in words', () => {
       expect((said as Error).message).toContain('my.db')
     })
   }
+
+  test('also where something else is wrapped around it, of whose words none are kept', () => {
+    const inner = Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' })
+    const outer = new Error('Failed query: insert … params: sk-or-v1-made-up-secret', { cause: inner })
+    const said = asLedgerError(outer, 'my.db') as Error
+    expect(said).toMatchObject({ code: 'ledger_locked' })
+    expect(inspect(said, { depth: 9, showHidden: true })).not.toContain('made-up-secret')
+  })
 
   test('and anything else comes back as it is', () => {
     const error = new TypeError('a bug')

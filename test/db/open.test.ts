@@ -214,6 +214,24 @@ describe('what is not a ledger is refused, by opening and by creating, and left 
     })
   }
 
+  test("another program's database with a write-ahead log that is not in the file yet", async () => {
+    const sqlite = new Database('live.db')
+    sqlite.pragma('journal_mode = WAL')
+    sqlite.exec('CREATE TABLE bookmarks (url TEXT)')
+    copyFileSync('live.db', 'keys.db')
+    copyFileSync('live.db-wal', 'keys.db-wal')
+    sqlite.close()
+    age('keys.db')
+    age('keys.db-wal')
+    const before = folderState()
+    for (const action of [openLedger, createLedger]) {
+      const error = await refusal(action('keys.db'))
+      expect(error).toMatchObject({ code: 'ledger_not_ours', exitCode: 2 })
+      expect(folderState()['keys.db']).toEqual(before['keys.db'])
+      expect(folderState()['keys.db-wal']).toEqual(before['keys.db-wal'])
+    }
+  })
+
   test('a folder', async () => {
     mkdirSync('keys.db')
     writeFileSync('keys.db/inside.txt', 'kept')
