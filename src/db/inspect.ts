@@ -40,7 +40,11 @@ export function inspectLedger(path: string): string[] {
     return look(openUnchanged(path), path)
   } catch (error) {
     if (!wasBrokenOff(error)) throw asLedgerError(error, path)
+  }
+  try {
     return look(new Database(path, { fileMustExist: true }), path)
+  } catch (error) {
+    throw asLedgerError(error, path)
   }
 }
 
