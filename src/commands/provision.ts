@@ -61,7 +61,7 @@ Whatever happens on the way, run the same command again: it settles what was lef
       }
       await runPipeline<ProvisionJob>(
         [
-          { title: 'Make the keys', run: (_, report) => job.makeKeys(report) },
+          { title: 'Make the keys', run: (_, report) => job.makeKeys(limits, report) },
           { title: 'Write the API keys', run: () => job.handOut() },
           {
             title: 'Write the limits and the snapshot',

@@ -53,7 +53,7 @@ Rows are found by hash, else by address. A cell that cannot be read stops the ru
       }
       await runPipeline<UpdateJob>(
         [
-          { title: 'Change the keys', run: (_, report) => job.changeKeys(report) },
+          { title: 'Change the keys', run: (_, report) => job.changeKeys(limits, report) },
           {
             title: 'Write the limits and the snapshot',
             skip: () => job.endedEarly && 'not written, since the run ended early',

@@ -1,11 +1,12 @@
 import { and, asc, eq, inArray } from 'drizzle-orm'
 import type { Creation, CreationState, KeyRequest } from '../lib/core/creation.js'
 import type { Key } from '../lib/core/key.js'
+import { mqIdKey } from '../lib/core/key-name.js'
 import { limitText } from '../lib/core/money.js'
 import { ledgerTime } from '../lib/core/times.js'
 import type { Db } from './connection.js'
 import { keyWriter, logChanges, markGone } from './keys.js'
-import { upsertStudents } from './students.js'
+import { readStudents, upsertStudents } from './students.js'
 import { creation, secret } from './tables.js'
 
 /** Writes down that a key is about to be asked for; gives the entry's number. */
@@ -74,8 +75,10 @@ export function startUndoing(db: Db, id: number, lost: Key, at: Date): void {
   const entry = db.select().from(creation).where(eq(creation.id, id)).get()
   if (!entry) throw new Error(`the journal has no entry ${id}`)
   const { mqId, email, firstName, lastName } = entry
-  upsertStudents(db, [{ mqId, email, firstName, lastName }], at)
-  keyWriter(db, at)(lost, email)
+  // The entry tells who the student was then; what the ledger has learnt since is newer.
+  const known = readStudents(db).find((person) => mqIdKey(person.mqId) === mqIdKey(mqId))
+  if (!known) upsertStudents(db, [{ mqId, email, firstName, lastName }], at)
+  keyWriter(db, at)(lost, known?.email ?? email)
   db.update(creation).set({ state: 'undoing', keyHash: lost.hash }).where(eq(creation.id, id)).run()
 }
 

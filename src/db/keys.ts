@@ -2,7 +2,7 @@ import { eq, isNull, sql } from 'drizzle-orm'
 import type { Key } from '../lib/core/key.js'
 import { ledgerTime } from '../lib/core/times.js'
 import type { Db } from './connection.js'
-import { changelog, key, keyState } from './tables.js'
+import { changelog, key, keyState, student } from './tables.js'
 
 /** What is written down about a change to a key. Actions that start with `observed_` were not made by this tool. */
 export interface Change {
@@ -43,6 +43,16 @@ export function readKeys(db: Db): Map<string, KeptKey> {
     .leftJoin(keyState, eq(keyState.keyHash, key.keyHash))
     .all()
   return new Map(rows.map((row) => [row.keyHash, row]))
+}
+
+/** Whose the keys are that the ledger knows: MQ IDs by hash. */
+export function readHolders(db: Db): Map<string, string> {
+  const rows = db
+    .select({ keyHash: key.keyHash, mqId: student.mqId })
+    .from(key)
+    .innerJoin(student, eq(student.email, key.email))
+    .all()
+  return new Map(rows.flatMap(({ keyHash, mqId }) => (mqId === null ? [] : [[keyHash, mqId] as const])))
 }
 
 /** Gives a function that writes a key as OpenRouter describes it, for many keys in one transaction. */

@@ -8,7 +8,7 @@ import type { Connection, Db } from './connection.js'
 import * as creations from './creations.js'
 import { asLedgerError } from './errors.js'
 import { readHistory } from './history.js'
-import { type Change, keyWriter, logChanges, readKeys } from './keys.js'
+import { type Change, keyWriter, logChanges, readHolders, readKeys } from './keys.js'
 import { addPending, dropPending, type Listing, recordListing } from './listings.js'
 import {
   type LedgerKey,
@@ -92,6 +92,11 @@ export class Ledger {
     return this.#read((db) => new Set(readKeys(db).keys()))
   }
 
+  /** Whose the keys are that the ledger knows: MQ IDs by hash. */
+  async keyHolders(): Promise<Map<string, string>> {
+    return this.#read(readHolders)
+  }
+
   /** The hashes of the keys whose secret is here. */
   async secretHashes(): Promise<Set<string>> {
     return this.#read(secretHashes)
@@ -138,17 +143,16 @@ export class Ledger {
   async recordChanges(changes: readonly Change[], now: Key, at: Date): Promise<void> {
     this.#write((db) => {
       const row = db.select({ email: key.email }).from(key).where(eq(key.keyHash, now.hash)).get()
-      if (row) {
-        logChanges(db, changes, at)
-        keyWriter(db, at)(now, row.email)
-      }
+      if (!row) throw new Error(`the ledger does not know the key ${now.hash} that was changed`)
+      logChanges(db, changes, at)
+      keyWriter(db, at)(now, row.email)
       dropPending(db, [now.hash])
     })
   }
 
-  /** Forgets changes that were about to be sent and that OpenRouter has refused. */
-  async dropChanges(hash: string): Promise<void> {
-    this.#write((db) => dropPending(db, [hash]))
+  /** Forgets changes that were about to be sent, and that OpenRouter has refused or was never asked for. */
+  async dropChanges(hashes: readonly string[]): Promise<void> {
+    if (hashes.length > 0) this.#write((db) => dropPending(db, hashes))
   }
 
   /** Closes the file; nothing can be asked of the ledger afterwards. */

@@ -1,4 +1,4 @@
-import { inArray, sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import type { Key } from '../lib/core/key.js'
 import type { Matching } from '../lib/core/matching.js'
 import { type Limit, limitText, sameLimit } from '../lib/core/money.js'
@@ -44,19 +44,17 @@ export function recordListing(db: Db, listing: Listing, now: Date): Drift[] {
   for (const theirs of keys) {
     const ours = known.get(theirs.hash)
     const email = emailOf.get(theirs.hash) ?? ours?.email
-    if (email === undefined || (ours?.knownAt && ours.knownAt > listedAt)) continue
-    const awaited = pending.get(theirs.hash)
-    // The run that sent the change will write it down; it is not somebody else's doing.
-    if (awaited && !listing.settlePending) continue
-    if (ours) changes.push(...differences(ours, theirs, awaited ?? []))
-    write(theirs, email)
+    if (email === undefined || (ours && knowsMore(ours, listedAt, now))) continue
+    const awaited = pending.get(theirs.hash) ?? []
+    const seen = ours && !listing.settlePending ? withhold(theirs, ours, awaited) : theirs
+    if (ours) changes.push(...differences(ours, seen, awaited))
+    write(seen, email)
   }
   const listed = new Set(keys.map((theirs) => theirs.hash))
   for (const ours of known.values()) {
     // A lost key that this tool was deleting is not somebody else's doing: finishUndoing writes it down.
     if (undoing.has(ours.keyHash)) continue
-    if (listed.has(ours.keyHash) || ours.goneAt !== null || (ours.knownAt && ours.knownAt > listedAt))
-      continue
+    if (listed.has(ours.keyHash) || ours.goneAt !== null || knowsMore(ours, listedAt, now)) continue
     changes.push({ keyHash: ours.keyHash, action: 'observed_gone', oldValue: ours.keyName, newValue: null })
     markGone(db, ours.keyHash, listedAt)
   }
@@ -65,6 +63,25 @@ export function recordListing(db: Db, listing: Listing, now: Date): Drift[] {
   if (listing.withUsage) recordUsage(db, listing, now)
   const names = new Map([...known.values()].map(({ keyHash, keyName }) => [keyHash, keyName]))
   return changes.filter(({ action }) => action.startsWith('observed_')).map((change) => drift(change, names))
+}
+
+/** Whether the ledger has learnt of a key since a listing was begun; a time that is yet to come is a clock that was wrong. */
+function knowsMore({ knownAt }: KeptKey, listedAt: Date, now: Date): boolean {
+  return knownAt !== null && knownAt > listedAt && knownAt <= now
+}
+
+/**
+ * A key without what a run at work has just changed and not yet written down: that run will do it, and it is not
+ * somebody else's doing. Whatever else has changed is to be seen.
+ */
+function withhold(theirs: Key, ours: KeptKey, awaited: readonly Pending[]): Key {
+  const isAwaited = (action: string, value: string) =>
+    awaited.some((change) => change.action === action && change.newValue === value)
+  return {
+    ...theirs,
+    limit: isAwaited('update_limit', limitText(theirs.limit)) ? ours.creditLimit : theirs.limit,
+    disabled: isAwaited('update_disabled', String(theirs.disabled)) ? ours.disabled : theirs.disabled,
+  }
 }
 
 function drift({ keyHash: hash, ...change }: Change, names: ReadonlyMap<string, string>): Drift {
@@ -132,9 +149,11 @@ export function addPending(db: Db, changes: readonly Change[], at: Date): void {
   }
 }
 
-/** Forgets the changes to a key that were about to be sent: they have been answered. */
+/** Forgets the changes to keys that were about to be sent: they have been answered. */
 export function dropPending(db: Db, hashes: readonly string[]): void {
-  db.delete(pendingChange)
-    .where(inArray(pendingChange.keyHash, [...hashes]))
-    .run()
+  const drop = db
+    .delete(pendingChange)
+    .where(eq(pendingChange.keyHash, sql.placeholder('hash')))
+    .prepare()
+  for (const hash of hashes) drop.run({ hash })
 }

@@ -59,7 +59,8 @@ describe('a creation without an answer', () => {
     ['made 15 minutes before by the other clock', [made('a', -15)], [], ['lost 1=a']],
     ['made 16 minutes before: an older key of that name', [made('a', -16)], [], ['absent 1']],
     ['made by a clock that is 14 minutes ahead', [made('a', 14)], [], ['lost 1=a']],
-    ['made hours later: a request may come true late', [made('a', 300)], [], ['lost 1=a']],
+    ['made 75 minutes later: a request may come true late', [made('a', 75)], [], ['lost 1=a']],
+    ['made 76 minutes later: by somebody else', [made('a', 76)], [], ['absent 1']],
     ['an older key of that name beside it', [made('a', -60), made('b')], [], ['lost 1=b']],
     [
       'an older, used key of that name beside it',
@@ -152,8 +153,8 @@ describe('a creation that was held absent', () => {
   it.each<[string, Key[], string[], string[]]>([
     ['nothing turns up', [kept], ['kept'], []],
     ['it came true late, beside the key that she has', [kept, made('late', 6)], ['kept'], ['lost 1=late']],
-    ['late by the hour', [kept, made('late', 60)], ['kept'], ['lost 1=late']],
-    ['later than any request comes true: somebody made it', [kept, made('late', 61)], ['kept'], []],
+    ['late by the hour, by a clock that is ahead', [kept, made('late', 75)], ['kept'], ['lost 1=late']],
+    ['later than any request comes true: somebody made it', [kept, made('late', 76)], ['kept'], []],
     [
       'older than the intent, within what clocks differ',
       [kept, made('late', -15)],

@@ -62,6 +62,7 @@ describe('planProvision', () => {
         },
       ],
       keyHolders: [],
+      renamed: [],
       leftAlone: [],
       absent: [],
       undone: [],
@@ -120,6 +121,41 @@ describe('planProvision', () => {
   ])('secrets of %j here: the student’s is here: %s', (hashes, secretHere) => {
     const keys = [adas({ hash: 'h1' }), adas({ hash: 'h2', disabled: true })]
     expect(plan({ keys, secretHere: new Set(hashes) }).keyHolders).toMatchObject([{ secretHere }])
+  })
+
+  describe('a key that was given another name', () => {
+    const renamed = aKey({ hash: 'h', name: 'for the demo' })
+    const heldBy = new Map([['h', 'B2']])
+
+    it('is still its student’s, who gets no other', () => {
+      const { changes, keyHolders, renamed: told } = plan({ students: [BO], keys: [renamed], heldBy })
+      expect(changes).toEqual([])
+      expect(keyHolders).toEqual([{ ...studentRef(BO), hashes: ['h'], secretHere: false }])
+      expect(told).toEqual([{ ...studentRef(BO), keyName: 'for the demo', hash: 'h' }])
+      const { keyHolders: known } = plan({
+        students: [BO],
+        keys: [renamed],
+        heldBy,
+        secretHere: new Set(['h']),
+      })
+      expect(known).toMatchObject([{ secretHere: true }])
+    })
+
+    it.each([
+      ['disabled', { ...renamed, disabled: true }, 0],
+      ['expired', { ...renamed, expiresAt: TODAY.toISOString() }, 1],
+      ['of nobody whom the ledger knows', { ...renamed, hash: 'other' }, 1],
+      ['named like another student’s', { ...renamed, name: '20260101_Cy Ames_3' }, 0],
+    ])('%s', (_, key, made) => {
+      expect(plan({ students: [BO], keys: [key], heldBy }).changes).toHaveLength(made)
+    })
+
+    it('is not told of a student who has a key of the right name beside it', () => {
+      const right = aKey({ hash: 'r', name: '20260101_Bo Reed_b2' })
+      const { renamed: told, keyHolders } = plan({ students: [BO], keys: [renamed, right], heldBy })
+      expect(told).toEqual([])
+      expect(keyHolders).toMatchObject([{ hashes: ['r'] }])
+    })
   })
 
   it('names the students with a placeholder, and makes nothing for them', () => {

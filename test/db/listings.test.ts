@@ -199,7 +199,7 @@ describe('a change that was sent and whose answer was lost', () => {
     const ledger = await openNew()
     await list(ledger, [ada], [keyOf(ada)], { at: day(1) })
     await ledger.intendChanges([change, { ...change, keyHash: 'other' }], day(2))
-    await ledger.dropChanges('hash-of-1')
+    await ledger.dropChanges(['hash-of-1'])
     expect(pending()).toMatchObject([{ key_hash: 'other' }])
     expect(log()).toEqual([])
   })

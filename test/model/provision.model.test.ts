@@ -271,7 +271,7 @@ test('whatever befalls a class, one undisturbed provision makes everything right
 }, async () => {
   // A failure names its seed and its path; FC_SEED=… FC_RUNS=… looks for more of them.
   const seed = Number(process.env.FC_SEED ?? 20_260_302)
-  const numRuns = Number(process.env.FC_RUNS ?? 60)
+  const numRuns = Number(process.env.FC_RUNS ?? 100)
   await fc.assert(
     fc
       .asyncProperty(fc.array(action, { minLength: 3, maxLength: 9 }), async (actions) => {

@@ -93,9 +93,21 @@ describe('what is asked', () => {
     expect(openRouter.retries).toEqual(NONE)
   })
 
+  it('finds a key by its hash, or says that there is none', async () => {
+    const { hash } = sandbox.state.addKey({ name: 'a', limit: 3 })
+    expect(await time.pass(openRouter.findKey(hash))).toMatchObject({ hash, name: 'a', limit: 3 })
+    expect(await time.pass(openRouter.findKey('nobody'))).toBeUndefined()
+    strike({ kind: 'error', status: 403 })
+    expect(await errorOf(openRouter.findKey(hash))).toMatchObject({ code: 'forbidden' })
+  })
+
   it('puts a hash into the path whatever is in it', async () => {
-    await errorOf(openRouter.updateKey('../a/b?c#d', { limit: 1 }))
-    expect(requests()).toEqual(['PATCH /keys/..%2Fa%2Fb%3Fc%23d'])
+    const hash = '../a/b?c#d'
+    await errorOf(openRouter.updateKey(hash, { limit: 1 }))
+    await time.pass(openRouter.findKey(hash))
+    await time.pass(openRouter.deleteKey(hash))
+    const path = '/keys/..%2Fa%2Fb%3Fc%23d'
+    expect(requests()).toEqual([`PATCH ${path}`, `GET ${path}`, `DELETE ${path}`])
   })
 
   it.each([0, 1, 99, 100, 101, 250])('lists %i keys, disabled ones included, newest first', async (count) => {
@@ -387,6 +399,54 @@ describe('a server that does not answer', () => {
     expect(requests()).toHaveLength(1)
     await expect(client.createKey(ADA)).rejects.toThrow()
     expect(requests()).toHaveLength(1)
+  })
+})
+
+describe('a run that is stopping', () => {
+  let stop: AbortController
+  let client: OpenRouter
+  beforeEach(() => {
+    stop = new AbortController()
+    client = new OpenRouter(
+      { baseUrl: served.url, managementKey: sandbox.managementKey },
+      { concurrency: 1, stopping: stop.signal },
+    )
+  })
+
+  it('lets what is under way come home, and sends nothing more', async () => {
+    strike({ kind: 'slow', ms: 3000 })
+    const first = client.createKey(ADA)
+    const second = errorOf(client.createKey(ADA))
+    setTimeout(() => stop.abort(), 1000)
+    const { secret } = await time.pass(first)
+    expect(secret).toBe(sandbox.state.keys()[0]?.secret)
+    expect(await second).toMatchObject({ code: 'not_sent', status: undefined, provesNothingDone: true })
+    expect(await errorOf(client.createKey(ADA))).toMatchObject({ code: 'not_sent' })
+    expect(requests()).toEqual(['POST /keys'])
+  })
+
+  it('does not wait for a pause to end', async () => {
+    strike({ kind: 'rate-limit', retryAfter: 100 })
+    setTimeout(() => stop.abort(), 1000)
+    const start = Date.now()
+    expect(await errorOf(client.createKey(ADA))).toMatchObject({ code: 'not_sent', provesNothingDone: true })
+    expect(Date.now() - start).toBe(1000)
+  })
+})
+
+describe('a refusal after an answer that was lost', () => {
+  it.each<[Effect, boolean]>([
+    [{ kind: 'lose-answer' }, false],
+    [{ kind: 'error-after' }, false],
+    [{ kind: 'hang', work: true }, false],
+    [{ kind: 'wrong-shape' }, false],
+    [{ kind: 'rate-limit', retryAfter: 1 }, true],
+  ])('%j, then 400: it proves that nothing was changed: %s', async (effect, proves) => {
+    const { hash } = sandbox.state.addKey({ name: 'a' })
+    strike(effect)
+    strike({ kind: 'error', status: 400 })
+    const error = await errorOf(openRouter.updateKey(hash, { limit: 7 }))
+    expect(error).toMatchObject({ code: 'refused', status: 400, provesNothingDone: proves })
   })
 })
 

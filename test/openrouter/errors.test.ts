@@ -18,6 +18,16 @@ describe('OpenRouterError', () => {
     expect(error).toBeInstanceOf(ClassKeysError)
     expect(error).toMatchObject({ name: 'OpenRouterError', code: 'refused', exitCode: 1, status })
   })
+
+  it('proves nothing where an earlier try of the same request had no clear answer', () => {
+    const error = new OpenRouterError('refused', 'no', 404)
+    error.afterUnclearTry = true
+    expect(error.provesNothingDone).toBe(false)
+  })
+
+  it('proves it where the request was never sent', () => {
+    expect(new OpenRouterError('not_sent', 'no').provesNothingDone).toBe(true)
+  })
 })
 
 const SECRET = `sk-or-v1-${'0123456789abcdef'.repeat(4)}`

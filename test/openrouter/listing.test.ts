@@ -160,6 +160,30 @@ describe('a list that moves', () => {
     await expect(readWhole(pages(list, 3).readPage)).rejects.toMatchObject({ code: 'list_unstable' })
   })
 
+  it('is not over where one page is cut short by a fault of the server', async () => {
+    const list = items(450)
+    const { readPage } = pages(list, 100)
+    let cut = 0
+    const reading = async (offset: number) => {
+      const page = await readPage(offset)
+      return offset === 99 && cut++ === 0 ? page.slice(0, 20) : page
+    }
+    expect(await readWhole(reading)).toEqual(list)
+    expect(cut).toBe(2)
+  })
+
+  it('is not over after a first page of a single key', async () => {
+    const list = items(450)
+    const { readPage } = pages(list, 100)
+    let cut = 0
+    const reading = async (offset: number) => {
+      const page = await readPage(offset)
+      return offset === 0 && cut++ === 0 ? page.slice(0, 1) : page
+    }
+    expect(await readWhole(reading)).toEqual(list)
+    await expect(readWhole(pages(items(3), 1).readPage)).rejects.toMatchObject({ code: 'list_unstable' })
+  })
+
   it('loses no key that is there all the time, gives none twice, and none that never was', async () => {
     const change = fc.oneof(
       { weight: 3, arbitrary: fc.constant([]) },

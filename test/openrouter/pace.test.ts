@@ -79,8 +79,8 @@ describe('Pace', () => {
     const pace = new Pace(4)
     const [a, b] = [await take(pace), await take(pace)]
     a.slowDown(3000)
-    a.release()
     b.slowDown(1000)
+    a.release()
     b.release()
     const { taken } = ask(pace, 1)
     await vi.advanceTimersByTimeAsync(2999)

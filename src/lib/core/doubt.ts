@@ -16,7 +16,7 @@ export interface Doubt {
 const USED = 'the key that was being made has been used by somebody'
 /** How far this machine's clock and OpenRouter's may differ. */
 const CLOCK_SKEW_MS = 15 * 60_000
-/** How long after it was sent a request may still come true, once a listing has shown nothing. */
+/** How long after its intent a request may still come true: pauses and time-outs end long before. */
 const LATE_MS = 60 * 60_000
 
 /**
@@ -69,8 +69,7 @@ function settleOpen(
   unknown: readonly Key[],
 ) {
   const all = [...open, ...absent]
-  const earliest = Math.min(...all.map((creation) => creation.intendedAt.getTime()))
-  const candidates = unknown.filter((key) => Date.parse(key.createdAt) >= earliest - CLOCK_SKEW_MS)
+  const candidates = unknown.filter((key) => all.some((creation) => mayBe(creation, key)))
   const why =
     candidates.length > all.length
       ? `${candidates.length} keys could be the one that was being made`
@@ -93,10 +92,7 @@ function settleOpen(
  * known by the same marks as that of an open one, and by having been made soon after.
  */
 function settleLate(doubt: Doubt, absent: readonly Creation[], unknown: readonly Key[]) {
-  const fits = (creation: Creation, key: Key) => {
-    const [sent, made] = [creation.intendedAt.getTime(), Date.parse(key.createdAt)]
-    return made >= sent - CLOCK_SKEW_MS && made <= sent + LATE_MS && !isUsed(key)
-  }
+  const fits = (creation: Creation, key: Key) => mayBe(creation, key) && !isUsed(key)
   const candidates = unknown.filter((key) => absent.some((creation) => fits(creation, key)))
   if (candidates.length > absent.length) {
     const why = `${candidates.length} keys could be the one that was being made`
@@ -109,6 +105,12 @@ function settleLate(doubt: Doubt, absent: readonly Creation[], unknown: readonly
     const [creation] = place < 0 ? [] : free.splice(place, 1)
     if (creation) doubt.lost.push({ creation, hash: key.hash })
   }
+}
+
+/** Whether a key was made when the request of a creation was under way, as far as two clocks agree. */
+function mayBe(creation: Creation, key: Key): boolean {
+  const [sent, made] = [creation.intendedAt.getTime(), Date.parse(key.createdAt)]
+  return made >= sent - CLOCK_SKEW_MS && made <= sent + LATE_MS + CLOCK_SKEW_MS
 }
 
 function group<T>(items: readonly T[], by: (item: T) => string): Map<string, T[]> {

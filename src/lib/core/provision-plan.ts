@@ -57,6 +57,8 @@ export interface ProvisionPlan {
   /** Deletions first, then creations in the order of the roster. */
   changes: (DeleteLostKey | CreateKey)[]
   keyHolders: KeyHolder[]
+  /** Students whose key has been given another name in OpenRouter; the hash tells that it is theirs. */
+  renamed: (StudentRef & { keyName: string; hash: string })[]
   leftAlone: LeftAlone[]
   /** Journal entries that the listing shows to have made nothing. */
   absent: number[]
@@ -78,6 +80,8 @@ export interface ProvisionInput {
   creations: readonly Creation[]
   /** Hashes of the keys whose secret is in the ledger. */
   secretHere: ReadonlySet<string>
+  /** Whose the keys are that the ledger knows, MQ IDs by hash: a key that is renamed is still its student's. */
+  heldBy?: ReadonlyMap<string, string>
   /** Overrides every budget, in US dollars. */
   limit: Usd | undefined
   /** Now: its day goes into the names of new keys (local time), and keys that have expired by it count as none. */
@@ -100,15 +104,25 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
     input.students,
     input.today,
   )
+  const renamed = renamedKeys(matching, input)
+  const holders = new Set(renamed.map((key) => mqIdKey(key.mqId)))
   const inDoubt = new Set(leftAlone.map((left) => mqIdKey(left.mqId)))
   const creates = matching.keyless
-    .filter((student) => !inDoubt.has(mqIdKey(student.mqId)))
+    .filter((student) => !inDoubt.has(mqIdKey(student.mqId)) && !holders.has(mqIdKey(student.mqId)))
     .map((student) => createKey(student, input))
   return {
     version: 1,
     command: 'provision',
     changes: [...lost, ...creates],
-    keyHolders: keyHolders(matching, input.secretHere),
+    keyHolders: [
+      ...keyHolders(matching, input.secretHere),
+      ...renamed.map(({ keyName: _, hash, ...student }) => ({
+        ...student,
+        hashes: [hash],
+        secretHere: input.secretHere.has(hash),
+      })),
+    ],
+    renamed,
     leftAlone,
     absent: doubt.absent.map((creation) => creation.id),
     undone: doubt.undone.map((creation) => creation.id),
@@ -170,6 +184,20 @@ function createKey(student: Student, input: ProvisionInput): CreateKey {
     limit: input.limit ?? student.budget ?? 0,
     limitReset: student.limitReset,
   }
+}
+
+/** The keys that no student's MQ ID ends the name of, and that the ledger knows to be a keyless student's. */
+function renamedKeys(
+  { orphaned, keyless }: Matching,
+  { heldBy, today }: ProvisionInput,
+): ProvisionPlan['renamed'] {
+  const students = new Map(keyless.map((student) => [mqIdKey(student.mqId), student]))
+  return orphaned.flatMap((key) => {
+    const student = students.get(mqIdKey(heldBy?.get(key.hash) ?? ''))
+    return student && !isExpired(key, today)
+      ? [{ ...studentRef(student), keyName: key.name, hash: key.hash }]
+      : []
+  })
 }
 
 function deleteLostKey({ creation, hash }: Doubt['lost'][number]): DeleteLostKey {

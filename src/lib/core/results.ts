@@ -105,6 +105,8 @@ export interface ProvisionResult {
   students: StudentOutcome[]
   counts: Partial<Record<OutcomeKind, number>>
   keyHolders: KeyHolder[]
+  /** Students whose key has been given another name in OpenRouter. */
+  renamed: ProvisionPlan['renamed']
   leftAlone: LeftAlone[]
   /** Keys of broken creations, whose secret nobody has ever seen, that were deleted. */
   deleted: DeleteLostKey[]

@@ -46,7 +46,9 @@ export class LimitsJob {
    */
   async makePlan(listed: Listed, { settlePending = false } = {}): Promise<string> {
     this.#listed = listed
-    await recordListing(this.#ledger, listed, this.#people, { settlePending })
+    // Also of those who have left: their keys may be changed through limits.csv, and that is written down.
+    const people = everybody(this.#people, await this.#ledger.students())
+    await recordListing(this.#ledger, listed, people, { settlePending })
     this.plan = planUpdate(await this.#findTargets(listed.keys))
     return count(this.plan.changes.length, 'change')
   }

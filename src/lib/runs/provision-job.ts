@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { everybody, findClassTargets } from '../core/class-people.js'
 import { BadFileError, ClassKeysError } from '../core/errors.js'
 import { mqIdKey } from '../core/key-name.js'
@@ -58,7 +59,8 @@ export class ProvisionJob {
     const { keys, listedAt: today } = this.#listed
     const creations = await this.session.ledger.unsettledCreations()
     const secretHere = await this.session.ledger.secretHashes()
-    this.#input = { students, placeholders, keys, creations, secretHere, limit, today }
+    const heldBy = await this.session.ledger.keyHolders()
+    this.#input = { students, placeholders, keys, creations, secretHere, heldBy, limit, today }
     this.plan = planProvision(this.#input)
     const problems = missingBudgets(this.plan, students, limit)
     if (problems.length === 0) return count(this.plan.changes.length, 'change')
@@ -66,17 +68,24 @@ export class ProvisionJob {
     throw new BadFileError(roster, problems, advice)
   }
 
-  /** Makes what the plan asks for, once it is certain that the secrets can be written down. */
-  async makeKeys(report: (progress: string) => void): Promise<string> {
-    await prepareFolder('.')
+  /** Makes what the plan asks for, once it is certain that the secrets and limits.csv can be written. */
+  async makeKeys(limits: string, report: (progress: string) => void): Promise<string> {
+    for (const folder of new Set(['.', dirname(limits)])) await prepareFolder(folder)
     const onProgress = (done: number, total: number) => report(`${done} of ${total}`)
     this.run = await runProvision(this.plan, this.#input, this.session.ports, onProgress)
     const made = this.run.outcomes.filter(({ outcome }) => outcome === 'created' || outcome === 'healed')
     return String(made.length)
   }
 
-  /** Writes every secret that no file has ever held into a new one, also those of earlier runs. */
-  async handOut(): Promise<string> {
+  /**
+   * Writes every secret that no file has ever held into a new one, also those of earlier runs. That it cannot
+   * be written ends the run, and does not hide what the run has done.
+   */
+  handOut(): Promise<string> {
+    return this.#orEnd(() => this.#writeApiKeys())
+  }
+
+  async #writeApiKeys(): Promise<string> {
     const { ledger } = this.session
     const waiting = await ledger.waitingKeys()
     if (waiting.length === 0) return 'no new ones'
@@ -98,8 +107,23 @@ export class ProvisionJob {
     return this.run.stoppedBy !== undefined || this.session.signals.stopping.aborted
   }
 
-  /** Writes limits.csv anew, with its targets, and the snapshot. */
-  async saveFiles(limits: string): Promise<string> {
+  /** Writes limits.csv anew, with its targets, and the snapshot; what cannot be written ends the run. */
+  saveFiles(limits: string): Promise<string> {
+    return this.#orEnd(() => this.#writeFiles(limits))
+  }
+
+  async #orEnd(write: () => Promise<string>): Promise<string> {
+    try {
+      return await write()
+    } catch (error) {
+      this.run.stoppedBy ??= error as Error
+      return 'failed'
+    }
+  }
+
+  async #writeFiles(limits: string): Promise<string> {
+    // The instructor may have saved the file while the run was at work.
+    this.#targets = await loadTargetsIfThere(limits)
     const { keys } = this.run
     const { matched } = matchKeys(keys, this.#students, this.#input.today)
     const people = everybody(this.#students, await this.session.ledger.students())
@@ -113,12 +137,13 @@ export class ProvisionJob {
   /** What the run tells a person or a script in the end. */
   result(): ProvisionResult {
     const students = this.#outcomes()
-    const { keyHolders, placeholders } = this.plan
+    const { keyHolders, renamed, placeholders } = this.plan
     const { deleted, leftAlone, stoppedBy } = this.run
     return {
       students,
       counts: countOutcomes(students),
       keyHolders,
+      renamed,
       leftAlone,
       deleted,
       placeholders,
@@ -129,23 +154,26 @@ export class ProvisionJob {
     }
   }
 
-  /** What became of each student, in the order of the roster. */
+  /** What became of each student, in the order of the roster, then of anybody else. */
   #outcomes(): StudentOutcome[] {
-    const changed = new Map(this.run.outcomes.map((outcome) => [outcome.mqId, outcome]))
+    const changed = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
     const leftAlone = new Map(this.run.leftAlone.map((left) => [mqIdKey(left.mqId), left]))
-    const holders = new Map(this.plan.keyHolders.map((holder) => [holder.mqId, holder]))
-    return this.#input.students.map((student): StudentOutcome => {
-      const outcome = changed.get(student.mqId)
+    const holders = new Map(this.plan.keyHolders.map((holder) => [mqIdKey(holder.mqId), holder]))
+    const here = new Set(this.#input.students.map((student) => mqIdKey(student.mqId)))
+    const ofRoster = this.#input.students.map((student): StudentOutcome => {
+      const outcome = changed.get(mqIdKey(student.mqId))
       if (outcome) return outcome
       const left = leftAlone.get(mqIdKey(student.mqId))
       if (left)
         return { ...studentRef(student), outcome: 'in doubt', reason: left.why, keyName: left.keyName }
-      const hash = holders.get(student.mqId)?.hashes[0]
+      const hash = holders.get(mqIdKey(student.mqId))?.hashes[0]
       return {
         ...studentRef(student),
         outcome: hash ? 'already had one' : 'not tried',
         ...(hash && { hash }),
       }
     })
+    // Somebody who has left may still have had a lost key to delete.
+    return [...ofRoster, ...this.run.outcomes.filter((outcome) => !here.has(mqIdKey(outcome.mqId)))]
   }
 }

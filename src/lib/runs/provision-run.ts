@@ -55,21 +55,22 @@ export async function runProvision(
     run.deleted.push(...undone.deleted)
     run.keys = run.keys.filter((key) => !undone.deleted.some(({ hash }) => hash === key.hash))
     run.stoppedBy ??= undone.stoppedBy
-    for (const outcome of undone.failed) outcomes.set(outcome.mqId, outcome)
+    for (const outcome of undone.failed) outcomes.set(mqIdKey(outcome.mqId), outcome)
     const creates = round.changes.filter(
       (change): change is CreateKey =>
-        change.kind === 'create' && outcomes.get(change.mqId)?.outcome !== 'failed',
+        change.kind === 'create' && outcomes.get(mqIdKey(change.mqId))?.outcome !== 'failed',
     )
     if (run.stoppedBy) {
       for (const { email, name, mqId, keyName } of creates) {
-        if (!outcomes.has(mqId)) outcomes.set(mqId, { email, name, mqId, keyName, outcome: 'not tried' })
+        if (!outcomes.has(mqIdKey(mqId)))
+          outcomes.set(mqIdKey(mqId), { email, name, mqId, keyName, outcome: 'not tried' })
       }
       break
     }
     const creations = await createKeys(creates, people, ports, (done) => onProgress(done, creates.length))
     run.keys = [...creations.made, ...run.keys]
     run.stoppedBy ??= creations.stoppedBy
-    for (const outcome of creations.outcomes) outcomes.set(outcome.mqId, outcome)
+    for (const outcome of creations.outcomes) outcomes.set(mqIdKey(outcome.mqId), outcome)
     const doubts = creations.outcomes.some(({ outcome }) => outcome === 'in doubt')
     if (run.stoppedBy || ports.stopping.aborted || n === MOST_ROUNDS || !(doubts || round.absent.length > 0))
       break
@@ -98,7 +99,7 @@ async function nextRound(
   run.keys = await openRouter.listKeys()
   return planProvision({
     ...input,
-    students: input.students.filter((student) => outcomes.get(student.mqId)?.outcome !== 'failed'),
+    students: input.students.filter((student) => outcomes.get(mqIdKey(student.mqId))?.outcome !== 'failed'),
     keys: run.keys,
     creations: await ledger.unsettledCreations(),
     secretHere: await ledger.secretHashes(),
@@ -141,7 +142,9 @@ async function undoLost(plan: ProvisionPlan, keys: readonly Key[], ports: RunPor
 }
 
 function isOnlyTheirs(error: unknown): error is OpenRouterError {
-  return error instanceof OpenRouterError && error.status !== 401 && error.status !== 429
+  return (
+    error instanceof OpenRouterError && ![401, 429].includes(error.status ?? 0) && error.code !== 'not_sent'
+  )
 }
 
 function undeleted({ email, name, mqId, keyName }: DeleteLostKey, error: Error): StudentOutcome {

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { countOutcomes, stoppedOf } from '../core/outcome.js'
 import type { UpdateResult } from '../core/results.js'
 import type { UpdatePlan } from '../core/update-plan.js'
@@ -43,8 +44,8 @@ export class UpdateJob {
   }
 
   /** Changes what the plan asks for, once it is certain that it can be written down. */
-  async changeKeys(report: (progress: string) => void): Promise<string> {
-    await prepareFolder('.')
+  async changeKeys(limits: string, report: (progress: string) => void): Promise<string> {
+    for (const folder of new Set(['.', dirname(limits)])) await prepareFolder(folder)
     const { changes } = this.plan
     this.updates = await updateKeys(changes, this.session.ports, (done) =>
       report(`${done} of ${changes.length}`),
@@ -52,13 +53,26 @@ export class UpdateJob {
     return String(this.updates.changed.size)
   }
 
-  /** Whether the run has not come to its end, so that limits.csv is left as it is. */
+  /** Whether the run has not come to its end, or does not know what is so now: limits.csv then stays as it is. */
   get endedEarly(): boolean {
-    return this.updates.stoppedBy !== undefined || this.session.signals.stopping.aborted
+    const { stoppedBy, outcomes } = this.updates
+    if (stoppedBy !== undefined || this.session.signals.stopping.aborted) return true
+    return outcomes.some(({ outcome }) => outcome === 'in doubt')
   }
 
-  /** Writes limits.csv anew with what is so now, and the snapshot. */
+  /** Writes limits.csv anew with what is so now, and the snapshot; what cannot be written ends the run. */
   async saveFiles(limits: string): Promise<string> {
+    try {
+      return await this.#writeFiles(limits)
+    } catch (error) {
+      this.updates.stoppedBy ??= error as Error
+      return 'failed'
+    }
+  }
+
+  async #writeFiles(limits: string): Promise<string> {
+    // The instructor may have saved the file while the run was at work.
+    await this.#limits.read(limits)
     await this.#limits.save(limits, this.updates.changed)
     this.#files.limits = limits
     this.#files.snapshot = await this.#limits.saveSnapshot(this.updates.changed)

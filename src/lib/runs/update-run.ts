@@ -33,29 +33,38 @@ export async function updateKeys(
   const result: Updates = { outcomes: [], changed: new Map() }
   let forbidden: Error | undefined
   await ledger.intendChanges(changes.flatMap(logged), now())
+  const confirm = async (change: UpdateKey, key: Key) => {
+    result.changed.set(key.hash, key)
+    const trueNow = logged(change).filter((entry) => cameTrue(entry, key))
+    await ledger.recordChanges(trueNow, key, now())
+    const wrong = mismatch(change, key)
+    const outcome = wrong
+      ? ({ outcome: 'failed', reason: wrong } as const)
+      : ({ outcome: 'updated' } as const)
+    result.outcomes.push({ ...outcomeOf(change), ...outcome })
+  }
+  const fail = async (change: UpdateKey, error: Error) => {
+    const outcome = outcomeOfFailure(error)
+    if (outcome === 'in doubt' && error instanceof OpenRouterError) {
+      // The change may have come true without its answer: then the key tells.
+      const key = await openRouter.findKey(change.hash).catch(() => undefined)
+      if (key && !mismatch(change, key)) return confirm(change, key)
+      if (key) result.changed.set(key.hash, key)
+    }
+    if (outcome !== 'in doubt') await ledger.dropChanges([change.hash])
+    result.outcomes.push({ ...outcomeOf(change), outcome, reason: error.message })
+    const status = error instanceof OpenRouterError ? error.status : undefined
+    if (status === 401 || status === 429) result.stoppedBy ??= error
+    if (status === 403 && result.changed.size === 0) forbidden ??= error
+  }
   const updateOne = async (change: UpdateKey) => {
-    const student = outcomeOf(change)
     try {
-      const key = await openRouter.updateKey(change.hash, requested(change))
-      result.changed.set(key.hash, key)
-      const wrong = mismatch(change, key)
-      await ledger.recordChanges(
-        logged(change).filter((entry) => cameTrue(entry, key)),
-        key,
-        now(),
-      )
-      result.outcomes.push(
-        wrong ? { ...student, outcome: 'failed', reason: wrong } : { ...student, outcome: 'updated' },
-      )
+      const answer = await openRouter.updateKey(change.hash, requested(change)).catch((error: Error) => error)
+      await (answer instanceof Error ? fail(change, answer) : confirm(change, answer))
     } catch (error) {
-      const outcome = outcomeOfFailure(error)
-      result.outcomes.push({ ...student, outcome, reason: (error as Error).message })
-      if (!(error instanceof OpenRouterError)) result.stoppedBy ??= error as Error
-      else if (outcome !== 'in doubt')
-        await ledger.dropChanges(change.hash).catch((e: Error) => (result.stoppedBy ??= e))
-      const status = error instanceof OpenRouterError ? error.status : undefined
-      if (status === 401 || status === 429) result.stoppedBy ??= error as Error
-      if (status === 403 && result.changed.size === 0) forbidden ??= error as Error
+      // Only the ledger is left to fail here: nothing more may be changed that cannot be written down.
+      result.stoppedBy ??= error as Error
+      result.outcomes.push({ ...outcomeOf(change), outcome: 'in doubt', reason: (error as Error).message })
     } finally {
       onProgress(result.outcomes.length)
     }
@@ -68,6 +77,10 @@ export async function updateKeys(
     rest = await workThrough(rest, ports.concurrency, goOn, updateOne)
   }
   result.stoppedBy ??= forbidden
+  const unsent = rest.map((change) => change.hash)
+  await ledger.dropChanges(unsent).catch((error: Error) => {
+    result.stoppedBy ??= error
+  })
   result.outcomes.push(
     ...rest.map((change): StudentOutcome => ({ ...outcomeOf(change), outcome: 'not tried' })),
   )

@@ -34,6 +34,7 @@ const plan = (over: Partial<ProvisionPlan> = {}): ProvisionPlan => ({
   command: 'provision',
   changes: [],
   keyHolders: [],
+  renamed: [],
   leftAlone: [],
   absent: [],
   undone: [],
@@ -74,13 +75,18 @@ describe('provisionPlanView', () => {
   })
 
   it('shows what is left alone', () => {
-    expect(provisionPlanView(plan({ placeholders: [PLACEHOLDER], leftAlone: [LEFT] }), 80)).toEqual([
+    const renamed = [{ ...ADA, keyName: 'for the demo', hash: 'h' }]
+    const lines = provisionPlanView(plan({ placeholders: [PLACEHOLDER], leftAlone: [LEFT], renamed }), 80)
+    expect(lines.filter((line) => !line.includes('for the demo'))).toEqual([
       '0 keys would be made; 0 students already have one.',
       PLACEHOLDER_LINE,
       LEFT_LINE,
       'The class could then spend nothing.',
       DRY,
     ])
+    expect(lines).toContain(
+      'Ada Quill: has a key that is called “for the demo” in OpenRouter. Give it a name that ends in _1 again, so that check finds it.',
+    )
   })
 })
 
@@ -104,6 +110,7 @@ describe('provisionView', () => {
     students: [],
     counts: {},
     keyHolders: [],
+    renamed: [],
     leftAlone: [],
     deleted: [],
     placeholders: [],

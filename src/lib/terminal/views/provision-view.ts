@@ -88,12 +88,18 @@ export function troubles(students: readonly StudentOutcome[]): string[] {
     )
 }
 
-function standing(of: Pick<ProvisionPlan, 'placeholders' | 'leftAlone' | 'keyHolders'>): string[] {
+function standing(
+  of: Pick<ProvisionPlan, 'placeholders' | 'leftAlone' | 'keyHolders' | 'renamed'>,
+): string[] {
   const secretless = of.keyHolders.filter((holder) => !holder.secretHere).length
   return [
     ...of.placeholders.map(
       ({ name, email }) =>
         `${name}: ${email} is a placeholder, skipped. Find out the address, then run provision again.`,
+    ),
+    ...of.renamed.map(
+      ({ name, keyName, mqId }) =>
+        `${name}: has a key that is called “${keyName}” in OpenRouter. Give it a name that ends in _${mqId} again, so that check finds it.`,
     ),
     ...of.leftAlone.map(
       ({ name, keyName, hashes, why }) =>

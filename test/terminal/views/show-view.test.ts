@@ -1,11 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { HistoryLine, ShownKey } from '../../../src/lib/core/results.js'
-import { exportView } from '../../../src/lib/terminal/views/export-view.js'
-import { historyView } from '../../../src/lib/terminal/views/history-view.js'
-import { sandboxView } from '../../../src/lib/terminal/views/sandbox-view.js'
 import { showView } from '../../../src/lib/terminal/views/show-view.js'
 
-const HOLDS = 'It holds the secrets: hand each student their own, then delete the file.'
 const ADA = { email: 'ada@example.edu', name: 'Ada Quill', mqId: '1' }
 
 const line = (over: Partial<HistoryLine> = {}): HistoryLine => ({
@@ -18,44 +14,6 @@ const line = (over: Partial<HistoryLine> = {}): HistoryLine => ({
   hash: 'h',
   sentence: 'a key was made with a limit of $3.00',
   ...over,
-})
-
-describe('exportView', () => {
-  it.each([
-    [1, 0, ['1 key written to out.csv.', HOLDS]],
-    [
-      3,
-      2,
-      [
-        '3 keys written to out.csv.',
-        '2 of them without a secret: this ledger has never held it, since the key was made elsewhere.',
-        HOLDS,
-      ],
-    ],
-  ])('%i keys, %i without a secret', (keys, withoutSecret, lines) => {
-    expect(exportView({ file: 'out.csv', format: 'csv', keys, withoutSecret })).toEqual(lines)
-  })
-})
-
-it('sandboxView gives what is to be pasted', () => {
-  expect(sandboxView({ url: 'http://127.0.0.1:4010/api/v1', managementKey: 'k', keys: 3 })).toEqual([
-    'export OPENROUTER_BASE_URL=http://127.0.0.1:4010/api/v1',
-    'export OPENROUTER_PROVISIONING_KEY=k',
-  ])
-})
-
-describe('historyView', () => {
-  const nobody = { email: undefined, name: undefined, mqId: undefined }
-  it('gives a sentence a change, in local time', () => {
-    vi.stubEnv('TZ', 'Australia/Sydney')
-    expect(historyView([line(), line(nobody), line({ ...nobody, keyName: null })])).toEqual([
-      '2026-02-20 10:30:15  Ada Quill (ada@example.edu): a key was made with a limit of $3.00',
-      '2026-02-20 10:30:15  20260219_Ada Quill_1: a key was made with a limit of $3.00',
-      '2026-02-20 10:30:15  a key that is not in the ledger: a key was made with a limit of $3.00',
-    ])
-  })
-
-  it('says that nothing fits', () => expect(historyView([])).toEqual(['No change fits.']))
 })
 
 describe('showView', () => {

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest'
+import { exportView } from '../../../src/lib/terminal/views/export-view.js'
+
+const HOLDS = 'It holds the secrets: hand each student their own, then delete the file.'
+describe('exportView', () => {
+  it.each([
+    [1, 0, ['1 key written to out.csv.', HOLDS]],
+    [
+      3,
+      2,
+      [
+        '3 keys written to out.csv.',
+        '2 of them without a secret: this ledger has never held it, since the key was made elsewhere.',
+        HOLDS,
+      ],
+    ],
+  ])('%i keys, %i without a secret', (keys, withoutSecret, lines) => {
+    expect(exportView({ file: 'out.csv', format: 'csv', keys, withoutSecret })).toEqual(lines)
+  })
+})
