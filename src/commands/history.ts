@@ -63,7 +63,8 @@ export default class History extends BaseCommand {
       await context.ledger?.close()
     }
     const { entries } = context
-    this.print(flags.csv ? [historyCsv(entries).trimEnd()] : historyView(entries))
+    if (flags.csv) this.log(historyCsv(entries).trimEnd())
+    else this.print(historyView(entries))
     return { entries }
   }
 }

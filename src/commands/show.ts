@@ -75,16 +75,20 @@ export default class Show extends BaseCommand {
   }
 }
 
-/** The secrets of the keys that are still there, one line each; written down before they are shown. */
-async function reveal({ ledger, student }: Context): Promise<string[]> {
-  const held = (await ledger.keysOf(student.email)).filter(
-    (key) => key.goneAt === null && key.secret !== undefined,
-  )
+/**
+ * The secrets of the keys that are still there, one line each; written down before they are shown.
+ * @throws UsageError `no_key`, `secret_not_here`
+ */
+async function reveal({ ledger, student, result }: Context): Promise<string[]> {
+  const there = new Set(result.keys.filter((key) => key.exists).map((key) => key.hash))
+  if (there.size === 0) {
+    throw new UsageError('no_key', `${student.email} has no key that is still in OpenRouter.`)
+  }
+  const keys = await ledger.keysOf(student.email)
+  const held = keys.filter((key) => there.has(key.keyHash) && key.secret !== undefined)
   if (held.length === 0) {
-    throw new UsageError(
-      'secret_not_here',
-      `This ledger holds no secret of ${student.email}: the key was made elsewhere.`,
-    )
+    const message = `This ledger holds no secret of ${student.email}: the key was made elsewhere.`
+    throw new UsageError('secret_not_here', message)
   }
   for (const key of held) await ledger.recordReveal(key.keyHash, new Date())
   return held.map((key) => `${key.keyName}  ${key.secret}`)

@@ -8,7 +8,7 @@ import type { Connection, Db } from './connection.js'
 import * as creations from './creations.js'
 import { asLedgerError } from './errors.js'
 import { readHistory } from './history.js'
-import { type Change, keyWriter, logChanges, readHolders, readKeys } from './keys.js'
+import { type Change, keyWriter, logChanges, readHolders } from './keys.js'
 import { addPending, dropPending, type Listing, recordListing } from './listings.js'
 import {
   type LedgerKey,
@@ -85,11 +85,6 @@ export class Ledger {
     this.#write((db) => {
       for (const id of ids) creations.finishUndoing(db, id, at)
     })
-  }
-
-  /** The hashes of every key the ledger knows, those that are gone included. */
-  async keyHashes(): Promise<Set<string>> {
-    return this.#read((db) => new Set(readKeys(db).keys()))
   }
 
   /** Whose the keys are that the ledger knows: MQ IDs by hash. */

@@ -11,7 +11,7 @@ export interface CheckFindings {
   keys: readonly Key[]
   matching: Matching
   now: Date
-  /** Hashes of every key that the ledger knows. */
+  /** Hashes of the keys that the ledger knows of people who are not on the roster. */
   known: ReadonlySet<string>
   /** Hashes of the keys whose secret is in the ledger. */
   secretHere: ReadonlySet<string>

@@ -31,10 +31,11 @@ export interface HistoryFilter {
 /** Whether a student is the one that a person means by an address, an MQ ID, or a part of a name. */
 export function isMeant(student: StudentRef, words: string): boolean {
   const wanted = emailKey(words.trim())
+  if (wanted === '') return false
   return (
     emailKey(student.email) === wanted ||
     student.mqId.toLowerCase() === wanted ||
-    (wanted !== '' && student.name.toLowerCase().includes(wanted))
+    student.name.toLowerCase().includes(wanted)
   )
 }
 

@@ -1,5 +1,6 @@
 import type { Ledger } from '../../db/ledger.js'
 import { checkReport } from '../core/check-report.js'
+import { mqIdKey } from '../core/key-name.js'
 import type { Matching } from '../core/matching.js'
 import type { CheckResult, Drift } from '../core/results.js'
 import type { Roster } from '../core/roster.js'
@@ -22,8 +23,9 @@ export interface CheckJob {
  */
 export async function reportJob(job: CheckJob, warnAt: number | undefined): Promise<Drift[]> {
   const { ledger, listed, roster } = job
-  // What the ledger knew before: a key of a student who has left was matched once.
-  const known = await ledger.keyHashes()
+  const here = new Set(roster?.students.map((student) => mqIdKey(student.mqId)))
+  const ofOthers = [...(await ledger.keyHolders())].filter(([, mqId]) => !here.has(mqIdKey(mqId)))
+  const known = new Set(ofOthers.map(([hash]) => hash))
   const { matching, drift } = await recordListing(ledger, listed, roster?.students ?? [], { withUsage: true })
   const unsettled = await ledger.unsettledCreations()
   job.matching = matching

@@ -4,6 +4,7 @@ import { isUnfinished, type StudentOutcome } from '../core/outcome.js'
 import { paint } from './colour.js'
 import { type ErrorResult, errorLines, errorResult, exitCodeOf } from './error-view.js'
 import type { Interrupt } from './interrupt.js'
+import { printable } from './table.js'
 import { wrapLines } from './wrap.js'
 
 /** What all commands share: `--json`, and one way for errors to reach a person or a script. */
@@ -20,7 +21,7 @@ export abstract class BaseCommand extends Command {
 
   /** Prints lines on standard output; nothing where `--json` was asked for. */
   protected print(lines: readonly string[]): void {
-    if (lines.length > 0) this.log(wrapLines(lines, process.stdout))
+    if (lines.length > 0) this.log(wrapLines(lines.map(printable), process.stdout))
   }
 
   /** Prints lines on standard error, for remarks that are not the answer; nothing where `--json` was asked for. */

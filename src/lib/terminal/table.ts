@@ -13,6 +13,12 @@ export interface Column {
 const GAP = '  '
 /** Names are free text at OpenRouter: nothing in them may move the cursor or change the colour. */
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029]/gu
+
+/** A text without anything that would move the cursor or change the colour. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, ' ')
+}
+
 /** A shortened column keeps at least this many characters. */
 const NARROWEST = 6
 
@@ -26,7 +32,7 @@ export function tableLines(
   content: readonly (readonly string[])[],
   width?: number,
 ): string[] {
-  const rows = content.map((cells) => cells.map((text) => text.replace(UNPRINTABLE, ' ')))
+  const rows = content.map((cells) => cells.map(printable))
   const titles = columns.map((column) => column.title)
   const wanted = columns.map((_, i) =>
     rows.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), widthOf(titles[i] ?? '')),
