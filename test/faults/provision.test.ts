@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Pupil, pupils, removeFolders } from '../e2e/support/classroom.js'
-import { handedOut, keysOf } from './support/end-state.js'
+import { handedOut, keysOf, secretTimes } from './support/end-state.js'
 import { type Outcome, pass, runInside, startFastClock } from './support/inside.js'
 import {
   CLASS,
@@ -109,6 +109,17 @@ describe('creations', () => {
     await pass(100)
     await runWell(room, 'provision')
     await expectAllWell(room)
+  })
+
+  test('each secret is in the ledger as soon as its answer is there, whatever the others wait for', async () => {
+    const room = await openRoom(CLASS, {})
+    // Half of the class is slow: the secrets of the other half are not kept waiting for it.
+    room.sandbox.faults.add({ ...POST, every: 2, effect: { kind: 'slow', ms: 20_000 } })
+    await runWell(room, 'provision', '--concurrency', '4')
+    const made = new Map(room.sandbox.state.keys().map((key) => [key.hash, Date.parse(key.created_at)]))
+    const waited = secretTimes(room.folder).map(({ hash, at }) => Date.parse(at) - (made.get(hash) ?? 0))
+    expect(waited).toHaveLength(CLASS.length)
+    expect(Math.max(...waited)).toBeLessThan(100)
   })
 
   test('each is told what became of it', async () => {

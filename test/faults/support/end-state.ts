@@ -42,6 +42,11 @@ export function openCreations(folder: string): { mq_id: string; state: string }[
   return query(folder, "SELECT mq_id, state FROM creation WHERE state IN ('open', 'undoing')")
 }
 
+/** When each secret was written down. */
+export function secretTimes(folder: string): { hash: string; at: string }[] {
+  return query(folder, 'SELECT key_hash AS hash, obtained_at AS at FROM secret')
+}
+
 function query<Row>(folder: string, sql: string): Row[] {
   // Of a copy: to open the ledger of a run that was killed mends it, and that is for the next run to do.
   const copy = newFolder()
