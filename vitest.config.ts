@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // oclif's captureOutput replaces process.stdout.write; vitest's own interception would hide it.
     disableConsoleIntercept: true,
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     unstubEnvs: true,
   },
 })
