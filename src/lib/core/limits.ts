@@ -1,5 +1,6 @@
 import type { Problem } from './errors.js'
 import type { Key } from './key.js'
+import { mqIdKey, mqIdOfKeyName } from './key-name.js'
 import { type Limit, parseLimit } from './money.js'
 import { byEmail } from './student.js'
 import { cell, missingColumns, type Row, type Table } from './table.js'
@@ -141,7 +142,8 @@ export function findTargets(
   const byName = new Map(
     targets.flatMap((target) => {
       const key = byHash.get(target.hash)
-      return key ? [[target, claim(target, key)] as const] : []
+      if (!key) return []
+      return [[target, belongsElsewhere(target, key) ?? claim(target, key)] as const]
     }),
   )
   return targets.map((target) => {
@@ -154,6 +156,14 @@ export function findTargets(
     if (theirs.length > 1) return { target, key: undefined, why: `${target.email} has ${theirs.length} keys` }
     return { target, key: undefined, why: target.hash === '' ? 'no key of this address' : 'no such key' }
   })
+}
+
+/** A row whose hash and MQ ID are of two students: columns that were sorted apart would change somebody else's key. */
+function belongsElsewhere(target: Target, key: Key): FoundTarget | undefined {
+  const mqId = mqIdOfKeyName(key.name)
+  if (target.mqId === '' || mqId === undefined || mqIdKey(mqId) === mqIdKey(target.mqId)) return undefined
+  const why = `its mq_id is ${target.mqId}, and its hash is of a key of ${mqId}; were the columns sorted apart?`
+  return { target, key: undefined, why }
 }
 
 /** One row of limits.csv to be written. */

@@ -7,7 +7,12 @@ import wrapAnsi from 'wrap-ansi'
 export function wrapLines(lines: readonly string[], stream: { isTTY?: boolean; columns?: number }): string {
   const { columns } = stream
   if (!stream.isTTY || !columns) return lines.join('\n')
-  return lines
-    .map((line) => (line.length > columns ? wrapAnsi(line, columns, { trim: false }) : line))
-    .join('\n')
+  return lines.map((line) => (line.length > columns ? wrapLine(line, columns) : line)).join('\n')
+}
+
+/** Breaks a line between words; what follows stands as far in as the line did. */
+function wrapLine(line: string, columns: number): string {
+  const indent = /^ */.exec(line)?.[0] ?? ''
+  const wrapped = wrapAnsi(line.slice(indent.length), columns - indent.length)
+  return wrapped.replace(/^/gm, indent)
 }

@@ -64,6 +64,16 @@ function orphanKinds({ orphaned, left, unknown, foreign }: CheckResult['counts']
   return ` (${left} of students who left, ${unknown} named like ours but unknown, ${foreign} foreign)`
 }
 
+/** So many names fit on the screen; --json has them all. */
+const MOST_NAMES = 10
+
+function keylessLines({ keyless, roster }: CheckResult): string[] {
+  if (keyless.length === 0 || roster === null) return []
+  const names = keyless.slice(0, MOST_NAMES).map(({ name, email }) => `${name} (${email})`)
+  const more = keyless.length > MOST_NAMES ? [`${keyless.length - MOST_NAMES} more`] : []
+  return [`Without a key: ${[...names, ...more].join(', ')}. class-keys provision makes them one.`]
+}
+
 function remarks(result: CheckResult): string[] {
   const lines: string[] = []
   const { secretless, expired } = result.counts
@@ -78,6 +88,7 @@ function remarks(result: CheckResult): string[] {
       `Changed without class-keys: ${change.keyName}: ${sentence(change).replace(', not by class-keys', '')}.`,
     )
   }
+  lines.push(...keylessLines(result))
   for (const { name, email } of result.pastMark) lines.push(`${name} (${email}) is past the mark.`)
   for (const { name, email, hashes } of result.duplicates) {
     lines.push(
