@@ -26,7 +26,7 @@ export function inspectLedger(path: string): string[] {
   if (!ledgerExists(path)) {
     throw new UsageError(
       'ledger_missing',
-      `There is no ledger at ${path}. If the class has one, go to its folder or name it with --db; for a new class, run class-keys init-db.`,
+      `There is no ledger at ${path}. Run class-keys init-db to create it. If the class has one, go to its folder or name it with --db.`,
     )
   }
   if (statSync(path).isDirectory()) {
