@@ -6,6 +6,7 @@ export default defineConfig({
     // oclif's captureOutput replaces process.stdout.write; vitest's own interception would hide it.
     disableConsoleIntercept: true,
     testTimeout: 60_000,
+    maxWorkers: '100%',
     unstubEnvs: true,
   },
 })

@@ -91,7 +91,8 @@ describe('changes', () => {
   test.each(EFFECTS)('%s, all of them in the first run', async (_, effect) => {
     const room = await openWithTargets()
     const fault = room.sandbox.faults.add({ ...PATCH, effect: effect() })
-    expect([1, 3]).toContain((await runInside(room, ['update'])).exitCode)
+    // Where the work was done, the key itself can tell so: then the first run is well already.
+    expect([0, 1, 3]).toContain((await runInside(room, ['update'])).exitCode)
     fault.remove()
     await runWell(room, 'update')
     expectUpdated(room)
@@ -132,7 +133,8 @@ describe('changes', () => {
       const path = new RegExp(`^/keys/${key?.hash}$`)
       room.sandbox.faults.add({ ...PATCH, path, nth: 1, effect: { kind: 'error-after' } })
       room.sandbox.faults.add({ ...PATCH, path, nth: 2, effect: { kind: 'error', status } })
-      expect((await runInside(room, ['update'])).exitCode).toBe(3)
+      // The key itself is looked at then, and shows that the first request has done the work.
+      expect((await runInside(room, ['update'])).exitCode).toBe(0)
       await runWell(room, 'update')
       expectUpdated(room)
     },

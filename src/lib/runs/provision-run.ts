@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import type { Key } from '../core/key.js'
 import { mqIdKey } from '../core/key-name.js'
 import type { StudentOutcome } from '../core/outcome.js'
@@ -87,6 +86,19 @@ export async function runProvision(
   return run
 }
 
+/** Waits, and not any longer once the run is to end. */
+function pause(ms: number, stopping: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    const stop = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    if (stopping.aborted) stop()
+    stopping.addEventListener('abort', stop, { once: true })
+  })
+}
+
 /** Reads the listing again and plans what is still to do, without those whom OpenRouter has refused. */
 async function nextRound(
   input: Omit<ProvisionInput, 'creations' | 'secretHere'>,
@@ -95,7 +107,7 @@ async function nextRound(
   { ledger, openRouter, stopping }: RunPorts,
   run: ProvisionRun,
 ): Promise<ProvisionPlan> {
-  if (doubts) await setTimeout(SETTLE_MS, undefined, { signal: stopping }).catch(() => {})
+  if (doubts) await pause(SETTLE_MS, stopping)
   run.keys = await openRouter.listKeys()
   return planProvision({
     ...input,
