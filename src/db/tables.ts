@@ -63,6 +63,8 @@ export const keyState = sqliteTable('key_state', {
   knownAt: integer('known_at', { mode: 'timestamp_ms' }).notNull(),
   /** When the key was found to be gone from OpenRouter, or was deleted by us. */
   goneAt: text('gone_at'),
+  /** When `offboard` set out to disable the key; null where it is disabled for another reason, or enabled again. */
+  offboardedAt: integer('offboarded_at', { mode: 'timestamp_ms' }),
 })
 
 /** The plaintext of keys, each from the answer to its creation. */
@@ -86,6 +88,9 @@ export const creation = sqliteTable(
     keyName: text('key_name').notNull(),
     creditLimit: real('credit_limit'),
     limitReset: text('limit_reset', { enum: ['daily', 'weekly', 'monthly'] }),
+    expiresAt: text('expires_at'),
+    /** The key that this one is made in place of, by `rotate`. */
+    replaces: text('replaces'),
     state: text('state', { enum: ['open', 'undoing', 'done', 'refused', 'absent', 'undone'] }).notNull(),
     keyHash: text('key_hash'),
     intendedAt: integer('intended_at', { mode: 'timestamp_ms' }).notNull(),
@@ -101,5 +106,47 @@ export const pendingChange = sqliteTable('pending_change', {
   action: text('action').notNull(),
   oldValue: text('old_value'),
   newValue: text('new_value'),
+  intendedAt: integer('intended_at', { mode: 'timestamp_ms' }).notNull(),
+})
+
+/** One row at most: the workspace that the keys of this ledger are in; none is the account's default one. */
+export const workspace = sqliteTable('workspace', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull(),
+})
+
+/** The guardrails that keys were made with: written with the key, so that a lost assignment is made up for later. */
+export const keyGuardrail = sqliteTable('key_guardrail', {
+  keyHash: text('key_hash').primaryKey(),
+  guardrailId: text('guardrail_id').notNull(),
+  guardrailName: text('guardrail_name').notNull(),
+  /** Null as long as OpenRouter has not confirmed it. */
+  assignedAt: integer('assigned_at', { mode: 'timestamp_ms' }),
+})
+
+/** The journal of rotations: all that a run sets out to do is committed before the first new key is asked for. */
+export const rotation = sqliteTable('rotation', {
+  id: integer('id').primaryKey({ autoIncrement: true }),
+  mqId: text('mq_id').notNull(),
+  oldHash: text('old_hash').notNull(),
+  /** Null as long as the new key is not made. */
+  newHash: text('new_hash'),
+  /** Whether the old key is deleted in the end, instead of disabled. */
+  deleteOld: integer('delete_old', { mode: 'boolean' }).notNull(),
+  /** When the old key is to be retired; it is not before the new one is made. */
+  retireAt: integer('retire_at', { mode: 'timestamp_ms' }).notNull(),
+  plannedAt: integer('planned_at', { mode: 'timestamp_ms' }).notNull(),
+  retiredAt: integer('retired_at', { mode: 'timestamp_ms' }),
+  /** When nothing was left to do: the old key retired, the new one's secret in a file. */
+  closedAt: integer('closed_at', { mode: 'timestamp_ms' }),
+})
+
+/** What a relative target of limits.csv came to: however often the run is repeated, it is added once. */
+export const relativeTarget = sqliteTable('relative_target', {
+  keyHash: text('key_hash').primaryKey(),
+  /** The cell as the instructor wrote it: `+5`. */
+  written: text('written').notNull(),
+  /** US dollars. */
+  target: real('target').notNull(),
   intendedAt: integer('intended_at', { mode: 'timestamp_ms' }).notNull(),
 })
