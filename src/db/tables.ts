@@ -88,13 +88,13 @@ export const creation = sqliteTable(
     keyName: text('key_name').notNull(),
     creditLimit: real('credit_limit'),
     limitReset: text('limit_reset', { enum: ['daily', 'weekly', 'monthly'] }),
-    expiresAt: text('expires_at'),
-    /** The key that this one is made in place of, by `rotate`. */
-    replaces: text('replaces'),
     state: text('state', { enum: ['open', 'undoing', 'done', 'refused', 'absent', 'undone'] }).notNull(),
     keyHash: text('key_hash'),
     intendedAt: integer('intended_at', { mode: 'timestamp_ms' }).notNull(),
     closedAt: integer('closed_at', { mode: 'timestamp_ms' }),
+    expiresAt: text('expires_at'),
+    /** The key that this one is made in place of, by `rotate`. */
+    replaces: text('replaces'),
   },
   (table) => [index('creation_state').on(table.state)],
 )
