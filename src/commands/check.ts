@@ -8,8 +8,9 @@ import { saveSnapshot } from '../lib/files/snapshot-file.js'
 import { OpenRouter } from '../lib/openrouter/client.js'
 import { type CheckJob, reportJob } from '../lib/runs/check-job.js'
 import { fetchKeys } from '../lib/runs/listing.js'
+import { chooseWorkspace } from '../lib/runs/workspace.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
-import { dbFlag, rosterFlag } from '../lib/terminal/flags.js'
+import { dbFlag, rosterFlag, workspaceFlag } from '../lib/terminal/flags.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
 import { accountFrom } from '../lib/terminal/settings.js'
 import { terminalWidth } from '../lib/terminal/table.js'
@@ -27,6 +28,7 @@ export default class Check extends BaseCommand {
   static override flags = {
     db: dbFlag,
     roster: rosterFlag,
+    workspace: workspaceFlag,
     'warn-at': Flags.integer({
       summary: 'Point out who has spent this share of their limit, in percent.',
       min: 1,
@@ -57,6 +59,7 @@ export default class Check extends BaseCommand {
             title: 'Open the ledger',
             run: async () => {
               job.ledger = await openLedger(flags.db)
+              await chooseWorkspace(openRouter, job.ledger, flags.workspace)
               return flags.db
             },
           },

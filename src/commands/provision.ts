@@ -1,3 +1,4 @@
+import * as Flags from '@oclif/core/flags'
 import type { ProvisionPlan } from '../lib/core/provision-plan.js'
 import type { ProvisionResult } from '../lib/core/results.js'
 import { ProvisionJob } from '../lib/runs/provision-job.js'
@@ -7,9 +8,14 @@ import {
   concurrencyFlag,
   dbFlag,
   dryRunFlag,
+  expiresFlag,
+  forceFlag,
   limitsFlag,
+  maxChangeFlag,
   rosterFlag,
   usdFlag,
+  workspaceFlag,
+  yesFlag,
 } from '../lib/terminal/flags.js'
 import { listenForInterrupts } from '../lib/terminal/interrupt.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
@@ -22,46 +28,77 @@ export default class Provision extends BaseCommand {
   static override description =
     `Gives each student of the roster who has no key, enabled or disabled, one with the roster's budget and reset period, and writes the secrets of the new keys into a CSV file.
 
+A student who was offboarded and is back gets the old key enabled again, which is asked about.
+
 Whatever happens on the way, run the same command again: it settles what was left in doubt, and nobody ever gets a second key.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> --dry-run',
     '<%= config.bin %> <%= command.id %>',
-    '<%= config.bin %> <%= command.id %> --limit 2.50',
+    '<%= config.bin %> <%= command.id %> --limit 2.50 --expires 2026-11-30',
+    '<%= config.bin %> <%= command.id %> --guardrail "Small models" --class-budget 500',
   ]
   static override flags = {
     db: dbFlag,
     roster: rosterFlag,
     limits: limitsFlag,
     limit: usdFlag({ summary: "What each new key may spend, whatever the roster's budgets say." }),
+    expires: expiresFlag,
+    guardrail: Flags.string({
+      summary: 'The guardrail that each new key gets: its name or id.',
+      helpValue: 'NAME',
+    }),
+    'class-budget': usdFlag({
+      summary: 'Refuse a plan by which the limits of all enabled keys come to more than this.',
+    }),
+    workspace: workspaceFlag,
     'dry-run': dryRunFlag,
+    yes: yesFlag,
+    force: forceFlag,
+    'max-change': maxChangeFlag,
     concurrency: concurrencyFlag,
   }
 
   async run(): Promise<ProvisionResult | ProvisionPlan> {
     const { flags } = await this.parse(Provision)
-    const { 'dry-run': dryRun, concurrency, db, limit, limits, roster } = flags
+    const { 'dry-run': dryRun, concurrency, db, limits, roster, workspace } = flags
     const account = accountFrom(process.env)
     const interrupt = listenForInterrupts(this.sayStopping)
     const session = new Session(account, interrupt, concurrency)
     const job = new ProvisionJob(session)
+    const wishes = {
+      limit: flags.limit,
+      expiresAt: flags.expires,
+      guardrail: flags.guardrail,
+      classBudget: flags['class-budget'],
+      maxChange: flags['max-change'],
+    }
     try {
       await runPipeline<ProvisionJob>(
         [
           { title: 'Read the roster', run: () => job.read(roster, limits) },
-          { title: 'Open the ledger', run: () => session.open(db, 'provision', dryRun) },
+          { title: 'Open the ledger', run: () => session.open(db, 'provision', { dryRun, workspace }) },
           { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
-          { title: 'Plan', run: () => job.makePlan(roster, limit) },
+          { title: 'Plan', run: () => job.makePlan(roster, wishes) },
         ],
         job,
         this.progress(),
       )
-      if (dryRun) {
-        this.print(provisionPlanView(job.plan, terminalWidth()))
-        return job.plan
-      }
+      this.print(provisionPlanView(job.plan, terminalWidth(), { dryRun }))
+      if (dryRun) return job.plan
+      await this.agree(job.plan.safety, flags, interrupt)
       await runPipeline<ProvisionJob>(
         [
           { title: 'Make the keys', run: (_, report) => job.makeKeys(limits, report) },
+          {
+            title: 'Enable the keys of those who are back',
+            skip: () => !job.enables && 'nobody is',
+            run: (_, report) => job.enableKeys(report),
+          },
+          {
+            title: 'Assign the guardrails',
+            skip: () => !job.assigns && 'none',
+            run: () => job.assignGuardrails(),
+          },
           { title: 'Write the API keys', run: () => job.handOut() },
           {
             title: 'Write the limits and the snapshot',

@@ -4,8 +4,9 @@ import type { RefreshResult } from '../lib/core/results.js'
 import { OpenRouter } from '../lib/openrouter/client.js'
 import { LimitsJob } from '../lib/runs/limits-job.js'
 import { fetchKeys, type Listed } from '../lib/runs/listing.js'
+import { chooseWorkspace } from '../lib/runs/workspace.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
-import { dbFlag, limitsFlag, rosterFlag } from '../lib/terminal/flags.js'
+import { dbFlag, limitsFlag, rosterFlag, workspaceFlag } from '../lib/terminal/flags.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
 import { accountFrom } from '../lib/terminal/settings.js'
 import { terminalWidth } from '../lib/terminal/table.js'
@@ -23,7 +24,7 @@ export default class RefreshLimitsFile extends BaseCommand {
   static override description =
     'Fetches all keys and writes the limits file with one row for each key of the class. What you have written as targets stays. Lists where target and actual differ. It never changes anything at OpenRouter.'
   static override examples = ['<%= config.bin %> <%= command.id %>']
-  static override flags = { db: dbFlag, roster: rosterFlag, limits: limitsFlag }
+  static override flags = { db: dbFlag, roster: rosterFlag, limits: limitsFlag, workspace: workspaceFlag }
 
   async run(): Promise<RefreshResult> {
     const { flags } = await this.parse(RefreshLimitsFile)
@@ -37,6 +38,7 @@ export default class RefreshLimitsFile extends BaseCommand {
             title: 'Open the ledger',
             run: async (ctx) => {
               ctx.ledger = await openLedger(flags.db)
+              await chooseWorkspace(openRouter, ctx.ledger, flags.workspace)
               return flags.db
             },
           },

@@ -9,8 +9,9 @@ import type { Person } from '../lib/core/student.js'
 import { count } from '../lib/core/words.js'
 import { OpenRouter } from '../lib/openrouter/client.js'
 import { showStudent } from '../lib/runs/show-job.js'
+import { chooseWorkspace } from '../lib/runs/workspace.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
-import { dbFlag } from '../lib/terminal/flags.js'
+import { dbFlag, workspaceFlag } from '../lib/terminal/flags.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
 import { accountFrom } from '../lib/terminal/settings.js'
 import { showView } from '../lib/terminal/views/show-view.js'
@@ -34,6 +35,7 @@ export default class Show extends BaseCommand {
   }
   static override flags = {
     db: dbFlag,
+    workspace: workspaceFlag,
     reveal: Flags.boolean({
       summary: 'Show the secret too, and write that into the changelog.',
       exclusive: ['json'],
@@ -51,6 +53,7 @@ export default class Show extends BaseCommand {
             title: 'Read the ledger',
             run: async (ctx) => {
               ctx.ledger = await openLedger(flags.db)
+              await chooseWorkspace(openRouter, ctx.ledger, flags.workspace)
               ctx.student = findStudent(await ctx.ledger.students(), args.student)
               return flags.db
             },

@@ -3,7 +3,17 @@ import type { UpdatePlan } from '../lib/core/update-plan.js'
 import { Session } from '../lib/runs/session.js'
 import { UpdateJob } from '../lib/runs/update-job.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
-import { concurrencyFlag, dbFlag, dryRunFlag, limitsFlag, rosterFlag } from '../lib/terminal/flags.js'
+import {
+  concurrencyFlag,
+  dbFlag,
+  dryRunFlag,
+  forceFlag,
+  limitsFlag,
+  maxChangeFlag,
+  rosterFlag,
+  workspaceFlag,
+  yesFlag,
+} from '../lib/terminal/flags.js'
 import { listenForInterrupts } from '../lib/terminal/interrupt.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
 import { accountFrom } from '../lib/terminal/settings.js'
@@ -24,13 +34,17 @@ Rows are found by hash, else by address. A cell that cannot be read stops the ru
     db: dbFlag,
     roster: rosterFlag,
     limits: limitsFlag,
+    workspace: workspaceFlag,
     'dry-run': dryRunFlag,
+    yes: yesFlag,
+    force: forceFlag,
+    'max-change': maxChangeFlag,
     concurrency: concurrencyFlag,
   }
 
   async run(): Promise<UpdateResult | UpdatePlan> {
     const { flags } = await this.parse(Update)
-    const { 'dry-run': dryRun, concurrency, db, limits, roster } = flags
+    const { 'dry-run': dryRun, 'max-change': maxChange, concurrency, db, limits, roster, workspace } = flags
     const account = accountFrom(process.env)
     const interrupt = listenForInterrupts(this.sayStopping)
     const session = new Session(account, interrupt, concurrency)
@@ -39,18 +53,17 @@ Rows are found by hash, else by address. A cell that cannot be read stops the ru
       await runPipeline<UpdateJob>(
         [
           { title: 'Read the limits', run: () => job.read(limits) },
-          { title: 'Open the ledger', run: () => session.open(db, 'update', dryRun) },
+          { title: 'Open the ledger', run: () => session.open(db, 'update', { dryRun, workspace }) },
           { title: 'Read the roster', run: () => job.findClass(roster) },
           { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
-          { title: 'Plan', run: () => job.makePlan() },
+          { title: 'Plan', run: () => job.makePlan(maxChange) },
         ],
         job,
         this.progress(),
       )
-      if (dryRun) {
-        this.print(updatePlanView(job.plan, terminalWidth()))
-        return job.plan
-      }
+      this.print(updatePlanView(job.plan, terminalWidth(), { dryRun }))
+      if (dryRun) return job.plan
+      await this.agree(job.plan.safety, flags, interrupt)
       await runPipeline<UpdateJob>(
         [
           { title: 'Change the keys', run: (_, report) => job.changeKeys(limits, report) },
@@ -64,7 +77,7 @@ Rows are found by hash, else by address. A cell that cannot be read stops the ru
         this.progress(),
       )
       const result = job.result()
-      this.print(updateView(result, terminalWidth()))
+      this.print(updateView(result))
       this.conclude(result, interrupt, job.updates.stoppedBy)
       return result
     } finally {

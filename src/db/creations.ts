@@ -5,15 +5,18 @@ import { mqIdKey } from '../lib/core/key-name.js'
 import { limitText } from '../lib/core/money.js'
 import { ledgerTime } from '../lib/core/times.js'
 import type { Db } from './connection.js'
+import { wishGuardrail } from './guardrails.js'
 import { keyWriter, logChanges, markGone } from './keys.js'
+import { setNewKey } from './rotations.js'
 import { readStudents, upsertStudents } from './students.js'
 import { creation, secret } from './tables.js'
 
 /** Writes down that a key is about to be asked for; gives the entry's number. */
 export function intend(db: Db, request: KeyRequest, at: Date): number {
-  const { student, keyName, limit, limitReset } = request
+  const { student, keyName, limit, limitReset, expiresAt, replaces } = request
   const { mqId, email, firstName, lastName } = student
-  const entry = { mqId, email, firstName, lastName, keyName, creditLimit: limit, limitReset }
+  const person = { mqId, email, firstName, lastName }
+  const entry = { ...person, keyName, creditLimit: limit, limitReset, expiresAt, replaces }
   const [row] = db
     .insert(creation)
     .values({ ...entry, state: 'open', intendedAt: at })
@@ -38,12 +41,14 @@ export function unsettled(db: Db): Creation[] {
     keyName: row.keyName,
     limit: row.creditLimit,
     limitReset: row.limitReset,
+    expiresAt: row.expiresAt,
+    replaces: row.replaces,
     intendedAt: row.intendedAt,
     keyHash: row.keyHash,
   }))
 }
 
-/** The answer to a creation: its secret, key, student, changelog row, and the end of its entry, all at once. */
+/** The answer to a creation: its secret, key, student, changelog row, what it is to have and to replace, and the end of its entry, all at once. */
 export function complete(
   db: Db,
   id: number,
@@ -62,6 +67,8 @@ export function complete(
     [{ keyHash: hash, action: 'provisioned', oldValue: null, newValue: limitText(made.key.limit) }],
     at,
   )
+  if (request.guardrail) wishGuardrail(db, hash, request.guardrail)
+  if (request.replaces) setNewKey(db, request.replaces, hash)
   close(db, [id], 'done', at, hash)
 }
 

@@ -1,4 +1,4 @@
-import { eq, isNull, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import type { Key } from '../lib/core/key.js'
 import { ledgerTime } from '../lib/core/times.js'
 import type { Db } from './connection.js'
@@ -110,6 +110,21 @@ export function markGone(db: Db, hash: string, at: Date): void {
     .values({ keyHash: hash, knownAt: at, goneAt: ledgerTime(at) })
     .onConflictDoUpdate({ target: keyState.keyHash, set: { knownAt: at, goneAt: ledgerTime(at) } })
     .run()
+}
+
+/** Writes down that `offboard` is about to disable a key, or, with null, that it is disabled for another reason. */
+export function markOffboarded(db: Db, hash: string, at: Date | null): void {
+  db.update(keyState).set({ offboardedAt: at }).where(eq(keyState.keyHash, hash)).run()
+}
+
+/** The hashes of the keys that `offboard` has disabled. */
+export function offboardedHashes(db: Db): Set<string> {
+  const rows = db
+    .select({ hash: keyState.keyHash })
+    .from(keyState)
+    .where(and(isNotNull(keyState.offboardedAt), isThere))
+    .all()
+  return new Set(rows.map((row) => row.hash))
 }
 
 /** Whether a key of the ledger is still in OpenRouter, as far as the ledger knows: a condition for a query that joins key_state. */

@@ -2,14 +2,26 @@ import { eq } from 'drizzle-orm'
 import type { Creation, KeyRequest } from '../lib/core/creation.js'
 import type { HistoryEntry } from '../lib/core/history.js'
 import type { Key } from '../lib/core/key.js'
+import type { UnassignedKey } from '../lib/core/provision-plan.js'
 import type { Drift } from '../lib/core/results.js'
+import type { NewRotation, Rotation } from '../lib/core/rotation-plan.js'
 import type { Person } from '../lib/core/student.js'
 import type { Connection, Db } from './connection.js'
 import * as creations from './creations.js'
 import { asLedgerError } from './errors.js'
+import * as guardrails from './guardrails.js'
 import { readHistory } from './history.js'
-import { type Change, keyWriter, logChanges, readHolders } from './keys.js'
-import { addPending, dropPending, type Listing, recordListing } from './listings.js'
+import {
+  type Change,
+  keyWriter,
+  logChanges,
+  markGone,
+  markOffboarded,
+  offboardedHashes,
+  readHolders,
+} from './keys.js'
+import { addPending, DELETED, dropPending, type Listing, recordListing, recordUsage } from './listings.js'
+import * as rotations from './rotations.js'
 import {
   type LedgerKey,
   markHandedOut,
@@ -21,6 +33,8 @@ import {
 import { readStudentKeys, type StudentKey } from './student-keys.js'
 import { readStudents } from './students.js'
 import { key } from './tables.js'
+import type { LedgerWorkspace } from './workspaces.js'
+import * as workspaces from './workspaces.js'
 
 /**
  * The only door to the database. Its methods are asynchronous, so that another engine can stand behind it one
@@ -48,6 +62,11 @@ export class Ledger {
    */
   async recordListing(listing: Listing, now: Date): Promise<Drift[]> {
     return this.#write((db) => recordListing(db, listing, now))
+  }
+
+  /** Writes down what keys of the ledger have spent. */
+  async recordUsage(keys: readonly Pick<Key, 'hash' | 'usage'>[], now: Date): Promise<void> {
+    this.#write((db) => recordUsage(db, keys, now))
   }
 
   /** Writes down that a key is about to be asked for; gives the number of the journal's entry. */
@@ -85,6 +104,61 @@ export class Ledger {
     this.#write((db) => {
       for (const id of ids) creations.finishUndoing(db, id, at)
     })
+  }
+
+  /** The workspace that the keys of this ledger are in; undefined is the account's default one. */
+  async workspace(): Promise<LedgerWorkspace | undefined> {
+    return this.#read(workspaces.readWorkspace)
+  }
+
+  /** Makes this ledger one about a workspace. */
+  async setWorkspace(chosen: LedgerWorkspace): Promise<void> {
+    this.#write((db) => workspaces.writeWorkspace(db, chosen))
+  }
+
+  /** Whether the ledger has keys that are still in OpenRouter as far as it knows. */
+  async hasKeys(): Promise<boolean> {
+    return this.#read(workspaces.hasKeys)
+  }
+
+  /** The keys that were made for a guardrail, and that OpenRouter has not confirmed to have it. */
+  async unassignedKeys(): Promise<UnassignedKey[]> {
+    return this.#read(guardrails.unassignedKeys)
+  }
+
+  /** Writes down that OpenRouter has confirmed the guardrails of keys. */
+  async markAssigned(hashes: readonly string[], at: Date): Promise<void> {
+    this.#write((db) => guardrails.markAssigned(db, hashes, at))
+  }
+
+  /** Writes down all that a run sets out to rotate, in one commit. */
+  async addRotations(rows: readonly NewRotation[], at: Date): Promise<void> {
+    this.#write((db) => rotations.addRotations(db, rows, at))
+  }
+
+  /** The rotations that something is left to do for, now or on a later day, and those of the same runs that are done. */
+  async unfinishedRotations(): Promise<Rotation[]> {
+    return this.#read(rotations.unfinishedRuns)
+  }
+
+  /** Writes down that old keys are out of use. */
+  async markRetired(oldHashes: readonly string[], at: Date): Promise<void> {
+    this.#write((db) => rotations.markRetired(db, oldHashes, at))
+  }
+
+  /** Ends the rotations that nothing is left to do for, and those that are moot, by their numbers. */
+  async closeRotations(moot: readonly number[], at: Date): Promise<void> {
+    this.#write((db) => rotations.closeRotations(db, moot, at))
+  }
+
+  /** The keys that have been replaced by newer ones: the new hash by the old one. */
+  async replacedKeys(): Promise<Map<string, string>> {
+    return this.#read(rotations.replacedKeys)
+  }
+
+  /** The hashes of the keys that `offboard` has disabled, and that nobody has enabled since. */
+  async offboardedHashes(): Promise<Set<string>> {
+    return this.#read(offboardedHashes)
   }
 
   /** Whose the keys are that the ledger knows: MQ IDs by hash. */
@@ -129,9 +203,18 @@ export class Ledger {
     )
   }
 
-  /** Writes down changes that are about to be sent, all in one commit. */
-  async intendChanges(changes: readonly Change[], at: Date): Promise<void> {
-    this.#write((db) => addPending(db, changes, at))
+  /**
+   * Writes down changes that are about to be sent, all in one commit.
+   * @param offboarding whether keys that are disabled are those of students who have left
+   */
+  async intendChanges(changes: readonly Change[], at: Date, { offboarding = false } = {}): Promise<void> {
+    this.#write((db) => {
+      addPending(db, changes, at)
+      for (const { keyHash, action, newValue } of changes) {
+        if (action === 'update_disabled' && newValue === 'true')
+          markOffboarded(db, keyHash, offboarding ? at : null)
+      }
+    })
   }
 
   /** Writes down changes that OpenRouter has confirmed, with the key as it is now. */
@@ -141,7 +224,17 @@ export class Ledger {
       if (!row) throw new Error(`the ledger does not know the key ${now.hash} that was changed`)
       logChanges(db, changes, at)
       keyWriter(db, at)(now, row.email)
+      if (!now.disabled) markOffboarded(db, now.hash, null)
       dropPending(db, [now.hash])
+    })
+  }
+
+  /** Writes down that a key was deleted, as it was asked for; its history stays. */
+  async recordDeletion(hash: string, keyName: string, at: Date): Promise<void> {
+    this.#write((db) => {
+      logChanges(db, [{ keyHash: hash, action: DELETED, oldValue: keyName, newValue: null }], at)
+      markGone(db, hash, at)
+      dropPending(db, [hash])
     })
   }
 

@@ -7,9 +7,20 @@ import type { Person } from '../lib/core/student.js'
 import { ledgerTime } from '../lib/core/times.js'
 import type { Db } from './connection.js'
 import { hashesBeingUndone } from './creations.js'
-import { type Change, type KeptKey, keyWriter, logChanges, markGone, readKeys } from './keys.js'
+import {
+  type Change,
+  type KeptKey,
+  keyWriter,
+  logChanges,
+  markGone,
+  markOffboarded,
+  readKeys,
+} from './keys.js'
 import { upsertStudents } from './students.js'
 import { pendingChange, usage } from './tables.js'
+
+/** The action of a deletion that was asked for. */
+export const DELETED = 'deleted'
 
 /** What OpenRouter said, and what it means for the class. */
 export interface Listing {
@@ -49,20 +60,37 @@ export function recordListing(db: Db, listing: Listing, now: Date): Drift[] {
     const seen = ours && !listing.settlePending ? withhold(theirs, ours, awaited) : theirs
     if (ours) changes.push(...differences(ours, seen, awaited))
     write(seen, email)
+    // Whoever has enabled or disabled it since, it is not `offboard` that keeps it as it is.
+    if (ours && ours.disabled !== seen.disabled && !(seen.disabled && isAwaitedDisabling(awaited)))
+      markOffboarded(db, ours.keyHash, null)
   }
   const listed = new Set(keys.map((theirs) => theirs.hash))
   for (const ours of known.values()) {
     // A lost key that this tool was deleting is not somebody else's doing: finishUndoing writes it down.
     if (undoing.has(ours.keyHash)) continue
     if (listed.has(ours.keyHash) || ours.goneAt !== null || knowsMore(ours, listedAt, now)) continue
-    changes.push({ keyHash: ours.keyHash, action: 'observed_gone', oldValue: ours.keyName, newValue: null })
+    const awaited = pending.get(ours.keyHash) ?? []
+    const asked = awaited.some((change) => change.action === DELETED)
+    // A run at work that has just deleted it will write that down.
+    if (asked && !listing.settlePending) continue
+    const action = asked ? DELETED : 'observed_gone'
+    changes.push({ keyHash: ours.keyHash, action, oldValue: ours.keyName, newValue: null })
     markGone(db, ours.keyHash, listedAt)
   }
   logChanges(db, changes, now)
   if (listing.settlePending && pending.size > 0) db.delete(pendingChange).run()
-  if (listing.withUsage) recordUsage(db, listing, now)
+  if (listing.withUsage)
+    recordUsage(
+      db,
+      matching.matched.map((match) => match.key),
+      now,
+    )
   const names = new Map([...known.values()].map(({ keyHash, keyName }) => [keyHash, keyName]))
   return changes.filter(({ action }) => action.startsWith('observed_')).map((change) => drift(change, names))
+}
+
+function isAwaitedDisabling(awaited: readonly Pending[]): boolean {
+  return awaited.some((change) => change.action === 'update_disabled' && change.newValue === 'true')
 }
 
 /** Whether the ledger has learnt of a key since a listing was begun; a time that is yet to come is a clock that was wrong. */
@@ -132,12 +160,13 @@ function differences(ours: KeptKey, theirs: Key, awaited: readonly Pending[]): C
     })
 }
 
-function recordUsage(db: Db, { matching }: Listing, now: Date): void {
+/** Writes down what keys have spent, of those that the ledger knows. */
+export function recordUsage(db: Db, keys: readonly Pick<Key, 'hash' | 'usage'>[], now: Date): void {
   const insert = db
     .insert(usage)
     .values({ keyHash: sql.placeholder('hash'), usage: sql.placeholder('usage'), checkedAt: ledgerTime(now) })
     .prepare()
-  for (const { key } of matching.matched) insert.run({ hash: key.hash, usage: key.usage })
+  for (const { hash, usage: spent } of keys) insert.run({ hash, usage: spent })
 }
 
 /** Writes down changes that are about to be sent. */

@@ -7,6 +7,7 @@ import { openLedger } from '../../src/db/open.js'
 import { takeRunLock } from '../../src/db/run-lock.js'
 import { useClassroom } from '../support/classroom.js'
 import { modeOf, names, only } from '../support/folder.js'
+import { requestOf } from '../support/model.js'
 import { headerOf, keyNameOf, readCsv, student, students, writeRoster } from '../support/people.js'
 import { query } from '../support/sqlite.js'
 
@@ -178,7 +179,7 @@ describe('what a person sees', () => {
     writeRoster([ada, bilal])
     const ledger = await openLedger('keys.db')
     const person = { firstName: 'Ada', lastName: 'Quill1', email: ada.email, mqId: ada.mq_id }
-    const request = { student: person, keyName: keyNameOf(ada), limit: 3, limitReset: null }
+    const request = requestOf(person, { keyName: keyNameOf(ada) })
     await ledger.intend(request, new Date())
     await ledger.intend(request, new Date())
     await ledger.close()

@@ -9,6 +9,7 @@ import { takeRunLock } from '../../src/db/run-lock.js'
 import { useClassroom } from '../support/classroom.js'
 import { folderState, modeOf, names, only } from '../support/folder.js'
 import { hurry } from '../support/hurry.js'
+import { requestOf } from '../support/model.js'
 import {
   editLimits,
   headerOf,
@@ -273,10 +274,7 @@ describe('--dry-run', () => {
     await ready([ada])
     const ledger = await openLedger('keys.db')
     const person = { firstName: 'Ada', lastName: 'Quill1', email: ada.email, mqId: ada.mq_id }
-    await ledger.intend(
-      { student: person, keyName: keyNameOf(ada, today()), limit: 3, limitReset: null },
-      new Date(),
-    )
+    await ledger.intend(requestOf(person, { keyName: keyNameOf(ada, today()) }), new Date())
     await ledger.close()
     const lost = room.giveKey(ada, { name: keyNameOf(ada, today()) })
     const before = folderState()

@@ -4,7 +4,7 @@ import type { Person, Student } from '../../src/lib/core/student.js'
 
 /** A made-up student: Ada Quill with a budget of $3, unless said otherwise. */
 export function aStudent(over: Partial<Student> = {}): Student {
-  return { line: 2, ...aPerson(), budget: 3, limitReset: null, ...over }
+  return { line: 2, ...aPerson(), budget: 3, limitReset: null, expiresAt: undefined, ...over }
 }
 
 /** A made-up person: Ada Quill, unless said otherwise. */
@@ -45,6 +45,8 @@ export function aCreation(over: Partial<Creation> = {}): Creation {
     keyName: '20260219_Ada Quill_48200001',
     limit: 3,
     limitReset: null,
+    expiresAt: null,
+    replaces: null,
     intendedAt: new Date('2026-02-19T10:00:00Z'),
     keyHash: null,
     ...over,

@@ -31,6 +31,9 @@ const ADA: KeyRequest = {
   keyName: '20260219_Ada Quill_48200001',
   limit: 3,
   limitReset: null,
+  expiresAt: null,
+  guardrail: null,
+  replaces: null,
 }
 const strike = (effect: Effect, times = 1) => sandbox.faults.add({ times, effect })
 const requests = () => sandbox.state.requests.map(({ method, path }) => `${method} ${path}`)

@@ -29,7 +29,16 @@ export function keyOf(of: Person, over: Partial<Key> = {}): Key {
 
 /** What is asked of OpenRouter for a person. */
 export function requestOf(of: Person, over: Partial<KeyRequest> = {}): KeyRequest {
-  return { student: of, keyName: keyOf(of).name, limit: 3, limitReset: null, ...over }
+  return {
+    student: of,
+    keyName: keyOf(of).name,
+    limit: 3,
+    limitReset: null,
+    expiresAt: null,
+    guardrail: null,
+    replaces: null,
+    ...over,
+  }
 }
 
 /** A secret that no key has. */

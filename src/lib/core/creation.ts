@@ -12,16 +12,28 @@ import type { Person } from './student.js'
  */
 export type CreationState = 'open' | 'undoing' | 'done' | 'refused' | 'absent' | 'undone'
 
+/** A guardrail of OpenRouter's: what restricts the models of a key. */
+export interface GuardrailRef {
+  id: string
+  name: string
+}
+
 /** What is asked of OpenRouter for one student's key. */
 export interface KeyRequest {
   student: Person
   keyName: string
   limit: Limit
   limitReset: LimitReset
+  /** UTC with seconds; null is never. */
+  expiresAt: string | null
+  /** Assigned once the key is made; null for none. */
+  guardrail: GuardrailRef | null
+  /** The hash of the key that this one is made in place of; null for a student who has none. */
+  replaces: string | null
 }
 
 /** One entry of the journal of creations: written before the request is sent. */
-export interface Creation extends KeyRequest {
+export interface Creation extends Omit<KeyRequest, 'guardrail'> {
   id: number
   state: CreationState
   /** When the request was about to be sent, by this machine's clock. */

@@ -46,7 +46,9 @@ export function settle(
         doubt.unclear.push({ creation, keys: [key], why: USED })
       else doubt.lost.push({ creation, hash: key.hash })
     }
+    // A key that is to be replaced may have the same name, if it was made on the same day.
     const taken = new Set(undoing.map((creation) => creation.keyHash))
+    for (const { replaces } of ofName) taken.add(replaces)
     const unknown = (namesakes.get(name) ?? []).filter(
       (key) => !secretHere.has(key.hash) && !taken.has(key.hash),
     )

@@ -89,6 +89,8 @@ export function sentence({
       return `the key was renamed from ${oldValue} to ${newValue}, not by class-keys`
     case 'observed_gone':
       return 'the key is gone from OpenRouter, not by class-keys'
+    case 'deleted':
+      return 'the key was deleted'
     case 'deleted_lost':
       return 'a key whose secret had been lost was deleted'
     case 'revealed':

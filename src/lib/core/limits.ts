@@ -184,17 +184,26 @@ export interface LimitsRow {
  * The rows of the next limits.csv: one for each key of the class, and whatever else the instructor has asked
  * for. A row about a key that is neither of the class nor asked for anything is dropped.
  * @param keys the keys of the class with their students
- * @param found the targets of the present file
+ * @param present the targets of the present file
+ * @param answered hashes of the keys that a newer instruction was about: their targets are taken out
  */
 export function nextLimits(
   keys: readonly { student: { email: string; name: string; mqId: string }; key: Key }[],
-  found: readonly FoundTarget[],
+  present: readonly FoundTarget[],
+  answered: ReadonlySet<string> = new Set(),
 ): LimitsRow[] {
+  const found = present.map((f) => (f.key && answered.has(f.key.hash) ? withoutTargets(f) : f))
   const targetOf = new Map(found.flatMap((f) => (f.key ? [[f.key.hash, f.target] as const] : [])))
   const ofClass = keys.map(({ student, key }) => limitsRow(student, key, targetOf.get(key.hash)))
   const written = new Set(keys.map(({ key }) => key.hash))
   const others = found.filter((f) => !(f.key && written.has(f.key.hash)) && asksForSomething(f.target))
   return [...ofClass, ...others.map((f) => limitsRow(f.target, f.key, f.target))].sort(byEmail)
+}
+
+/** A row that asks for nothing more: `update` would undo what was done since it was written. */
+function withoutTargets(found: FoundTarget): FoundTarget {
+  const written = { limit: '', disabled: '' }
+  return { ...found, target: { ...found.target, limit: undefined, disabled: undefined, written } }
 }
 
 function asksForSomething(target: Target): boolean {

@@ -9,8 +9,16 @@ export type OutcomeKind =
   | 'already had one'
   /** A key whose secret had been lost was deleted, and a new one made. */
   | 'healed'
-  /** The key is as limits.csv asks. */
+  /** The key is as limits.csv asks, or has got the guardrail that it was made for. */
   | 'updated'
+  /** The student is back, and the key is enabled again. */
+  | 'enabled'
+  /** A new key was made, and the old one is out of use. */
+  | 'rotated'
+  /** The key is out of use, and could be enabled again. */
+  | 'disabled'
+  /** The key is gone for good. */
+  | 'deleted'
   /** OpenRouter refused, or did something else than was asked. */
   | 'failed'
   /** No answer came: the same command, run again, settles it. */

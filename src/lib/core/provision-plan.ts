@@ -1,10 +1,12 @@
-import type { Creation, KeyRequest } from './creation.js'
+import type { AssignGuardrail, EnableKey } from './changes.js'
+import type { Creation, GuardrailRef, KeyRequest } from './creation.js'
 import { type Doubt, settle } from './doubt.js'
-import type { Problem } from './errors.js'
+import { ClassKeysError, type Problem } from './errors.js'
 import { isExpired, type Key } from './key.js'
 import { keyName, mqIdKey } from './key-name.js'
 import { type Matching, matchKeys } from './matching.js'
-import { type Limit, type LimitReset, sumUsd, type Usd } from './money.js'
+import { formatUsd, type Limit, type LimitReset, sumUsd, type Usd } from './money.js'
+import { assess, type Safety } from './safety.js'
 import { fullName, type Person, type Student } from './student.js'
 
 /** A student as plans and results name them. */
@@ -21,6 +23,12 @@ export interface CreateKey extends StudentRef {
   /** US dollars; null is unlimited. */
   limit: Limit
   limitReset: LimitReset
+  /** UTC with seconds; null is never. */
+  expiresAt: string | null
+  /** The guardrail that it is to have; null for none. */
+  guardrail: GuardrailRef | null
+  /** The hash of the key in whose place it is made; null for a student who has none. */
+  replaces: string | null
 }
 
 /** Deletes a key that an earlier creation made and whose secret was lost with the answer. */
@@ -54,8 +62,8 @@ export type Spending = { reset: LimitReset; limit: Limit }[]
 export interface ProvisionPlan {
   version: 1
   command: 'provision'
-  /** Deletions first, then creations in the order of the roster. */
-  changes: (DeleteLostKey | CreateKey)[]
+  /** Deletions first, then keys of students who are back, then creations in the order of the roster, then guardrails. */
+  changes: (DeleteLostKey | EnableKey | CreateKey | AssignGuardrail)[]
   keyHolders: KeyHolder[]
   /** Students whose key has been given another name in OpenRouter; the hash tells that it is theirs. */
   renamed: (StudentRef & { keyName: string; hash: string })[]
@@ -67,6 +75,15 @@ export interface ProvisionPlan {
   /** Students whose address is a placeholder: nothing is made for them. */
   placeholders: StudentRef[]
   spending: Spending
+  /** What the account has left, in US dollars; null where OpenRouter did not say. */
+  balance: Usd | null
+  safety: Safety
+}
+
+/** A key that was made for a guardrail, and that OpenRouter has not confirmed to have it. */
+export interface UnassignedKey {
+  hash: string
+  guardrail: GuardrailRef
 }
 
 /** What a plan is made from. */
@@ -84,6 +101,21 @@ export interface ProvisionInput {
   heldBy?: ReadonlyMap<string, string>
   /** Overrides every budget, in US dollars. */
   limit: Usd | undefined
+  /** Overrides every expiry, UTC with seconds. */
+  expiresAt?: string | undefined
+  /** What every new key is to have; null or absent for none. */
+  guardrail?: GuardrailRef | null
+  /** Keys of earlier runs that have not got theirs. */
+  unassigned?: readonly UnassignedKey[]
+  /** Hashes of the keys that `offboard` has disabled. */
+  offboarded?: ReadonlySet<string>
+  /** Hashes of the keys that limits.csv asks to be disabled. */
+  heldDisabled?: ReadonlySet<string>
+  /** Everybody of the class, those who have left too: theirs are the class's keys. */
+  everybody?: readonly Person[]
+  /** Percent of the class's keys that may be disabled, deleted or lowered. */
+  maxChange?: number
+  balance?: Usd | null
   /** Now: its day goes into the names of new keys (local time), and keys that have expired by it count as none. */
   today: Date
 }
@@ -92,12 +124,7 @@ export interface ProvisionInput {
 export function planProvision(input: ProvisionInput): ProvisionPlan {
   const doubt = settle(input.creations, input.keys, input.secretHere)
   const lost = doubt.lost.map(deleteLostKey)
-  const leftAlone = doubt.unclear.map(({ creation, keys, why }) => ({
-    ...studentRef(creation.student),
-    keyName: creation.keyName,
-    hashes: keys.map((key) => key.hash),
-    why,
-  }))
+  const leftAlone = doubt.unclear.map(leftAloneOf)
   const lostHashes = new Set(lost.map((change) => change.hash))
   const matching = matchKeys(
     input.keys.filter((key) => !lostHashes.has(key.hash)),
@@ -107,13 +134,16 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
   const renamed = renamedKeys(matching, input)
   const holders = new Set(renamed.map((key) => mqIdKey(key.mqId)))
   const inDoubt = new Set(leftAlone.map((left) => mqIdKey(left.mqId)))
+  const enables = keysToEnable(matching, renamed, input)
   const creates = matching.keyless
     .filter((student) => !inDoubt.has(mqIdKey(student.mqId)) && !holders.has(mqIdKey(student.mqId)))
     .map((student) => createKey(student, input))
+  const enabling = new Set(enables.map((change) => change.hash))
+  const changes = [...lost, ...enables, ...creates, ...missingGuardrails(matching, input)]
   return {
     version: 1,
     command: 'provision',
-    changes: [...lost, ...creates],
+    changes,
     keyHolders: [
       ...keyHolders(matching, input.secretHere),
       ...renamed.map(({ keyName: _, hash, ...student }) => ({
@@ -121,7 +151,7 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
         hashes: [hash],
         secretHere: input.secretHere.has(hash),
       })),
-    ],
+    ].filter(({ hashes }) => !hashes.some((hash) => enabling.has(hash))),
     renamed,
     leftAlone,
     absent: doubt.absent.map((creation) => creation.id),
@@ -129,10 +159,17 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
     placeholders: input.placeholders.map(studentRef),
     spending: spendingOf([
       ...matching.matched
-        .filter(({ key }) => !key.disabled && !isExpired(key, input.today))
+        .filter(({ key }) => !key.disabled || enabling.has(key.hash))
+        .filter(({ key }) => !isExpired(key, input.today))
         .map(({ key }) => key),
       ...creates,
     ]),
+    balance: input.balance ?? null,
+    safety: assess(
+      changes,
+      matchKeys(input.keys, input.everybody ?? input.students).matched.map(({ key }) => key),
+      input.maxChange,
+    ),
   }
 }
 
@@ -153,11 +190,54 @@ export function missingBudgets(
     }))
 }
 
+/**
+ * A problem of the roster for each student whose key would have expired before it was made.
+ * @param expiresAt what `--expires` says, which overrides the roster
+ */
+export function pastExpiries(
+  plan: ProvisionPlan,
+  students: readonly Student[],
+  expiresAt: string | undefined,
+  now: Date,
+): Problem[] {
+  if (expiresAt !== undefined) return []
+  const creates = new Set(plan.changes.flatMap((change) => (change.kind === 'create' ? [change.mqId] : [])))
+  return students
+    .filter(
+      ({ mqId, expiresAt: at }) => creates.has(mqId) && at !== undefined && Date.parse(at) <= now.getTime(),
+    )
+    .map(({ line, email, ...student }) => ({
+      line,
+      column: 'expires_at',
+      message: `is over already: ${fullName(student)} (${email})`,
+    }))
+}
+
+/**
+ * Refuses a plan by which the class could spend more than it may. The limits of all enabled keys count, each
+ * once, whatever its period: that is what could be spent before anything refills.
+ * @throws ClassKeysError `over_class_budget`, exit code 4
+ */
+export function refuseOverBudget(plan: ProvisionPlan, classBudget: Usd | undefined): void {
+  if (classBudget === undefined) return
+  const limits = plan.spending.map(({ limit }) => limit)
+  const known = limits.filter((limit) => limit !== null)
+  const sum = sumUsd(known)
+  const unlimited = known.length < limits.length
+  if (!unlimited && sum <= classBudget) return
+  throw new ClassKeysError(
+    'over_class_budget',
+    `The class could then spend ${unlimited ? 'without limit' : formatUsd(sum)}, and its budget is ${formatUsd(classBudget)}. Nothing was changed. Lower the budgets of the roster, or raise --class-budget.`,
+    4,
+  )
+}
+
 /** The request that a planned creation stands for. */
 export function keyRequest(change: CreateKey, people: ReadonlyMap<string, Person>): KeyRequest {
   const student = people.get(change.mqId)
   if (!student) throw new Error(`the plan names ${change.mqId}, who is not on the roster`)
-  return { student, keyName: change.keyName, limit: change.limit, limitReset: change.limitReset }
+  const { keyName, limit, limitReset, expiresAt, guardrail, replaces } = change
+  return { student, keyName, limit, limitReset, expiresAt, guardrail, replaces }
 }
 
 /** What keys or planned keys may spend together in each period. */
@@ -183,7 +263,56 @@ function createKey(student: Student, input: ProvisionInput): CreateKey {
     // A missing budget is refused before anything is applied: see missingBudgets.
     limit: input.limit ?? student.budget ?? 0,
     limitReset: student.limitReset,
+    expiresAt: input.expiresAt ?? student.expiresAt ?? null,
+    guardrail: input.guardrail ?? null,
+    replaces: null,
   }
+}
+
+/**
+ * The keys to be enabled again: of each student who was offboarded and is back, and has no other key that works,
+ * the newest one. A key that the instructor has disabled stays so.
+ */
+function keysToEnable(
+  { matched }: Matching,
+  renamed: ProvisionPlan['renamed'],
+  { keys, offboarded, heldDisabled, today }: ProvisionInput,
+): EnableKey[] {
+  if (!offboarded || offboarded.size === 0) return []
+  const byHash = new Map(keys.map((key) => [key.hash, key]))
+  const theirs = new Map<string, { student: StudentRef; keys: Key[] }>()
+  const add = (student: StudentRef, key: Key | undefined) => {
+    if (!key || isExpired(key, today)) return
+    const of = theirs.get(mqIdKey(student.mqId)) ?? { student, keys: [] }
+    of.keys.push(key)
+    theirs.set(mqIdKey(student.mqId), of)
+  }
+  for (const { student, key } of matched) add(studentRef(student), key)
+  for (const { hash, keyName: _, ...student } of renamed) add(student, byHash.get(hash))
+  return [...theirs.values()].flatMap(({ student, keys: all }) => {
+    if (all.some((key) => !key.disabled)) return []
+    const newest = all.filter((key) => offboarded.has(key.hash) && !heldDisabled?.has(key.hash)).at(-1)
+    return newest ? [{ kind: 'enable' as const, ...student, keyName: newest.name, hash: newest.hash }] : []
+  })
+}
+
+/** The keys of the class that were made for a guardrail and have not got it. */
+function missingGuardrails({ matched }: Matching, { unassigned = [] }: ProvisionInput): AssignGuardrail[] {
+  const guardrailOf = new Map(unassigned.map(({ hash, guardrail }) => [hash, guardrail]))
+  return matched.flatMap(({ student, key }) => {
+    const guardrail = guardrailOf.get(key.hash)
+    return guardrail
+      ? [
+          {
+            kind: 'assign-guardrail' as const,
+            ...studentRef(student),
+            keyName: key.name,
+            hash: key.hash,
+            guardrail,
+          },
+        ]
+      : []
+  })
 }
 
 /** The keys that no student's MQ ID ends the name of, and that the ledger knows to be a keyless student's. */
@@ -200,7 +329,14 @@ function renamedKeys(
   })
 }
 
-function deleteLostKey({ creation, hash }: Doubt['lost'][number]): DeleteLostKey {
+/** A creation in doubt that is left alone, as plans tell it. */
+export function leftAloneOf({ creation, keys, why }: Doubt['unclear'][number]): LeftAlone {
+  const { student, keyName: name } = creation
+  return { ...studentRef(student), keyName: name, hashes: keys.map((key) => key.hash), why }
+}
+
+/** The deletion of a lost key, as plans tell it. */
+export function deleteLostKey({ creation, hash }: Doubt['lost'][number]): DeleteLostKey {
   const { id, keyName, student } = creation
   return { kind: 'delete-lost', ...studentRef(student), keyName, hash, creationId: id }
 }

@@ -1,6 +1,8 @@
 import type { Limit, LimitReset, Usd } from './money.js'
+import type { OffboardPlan } from './offboard-plan.js'
 import type { OutcomeKind, Stopped, StudentOutcome } from './outcome.js'
 import type { DeleteLostKey, KeyHolder, LeftAlone, ProvisionPlan, StudentRef } from './provision-plan.js'
+import type { RotationPlan } from './rotation-plan.js'
 import type { UpdatePlan } from './update-plan.js'
 
 /*
@@ -101,6 +103,8 @@ export interface CheckResult {
 
 /** `provision --json`; with `--dry-run` it is a ProvisionPlan. */
 export interface ProvisionResult {
+  /** What was planned; what is settled on the way is not in it. */
+  plan: ProvisionPlan
   /** One for each student of the roster whose address is not a placeholder. */
   students: StudentOutcome[]
   counts: Partial<Record<OutcomeKind, number>>
@@ -125,6 +129,35 @@ export interface UpdateResult {
   students: StudentOutcome[]
   counts: Partial<Record<OutcomeKind, number>>
   files: { limits?: string; snapshot?: string }
+  stopped?: Stopped
+  retries: Retries
+}
+
+/** `rotate --json`; with `--dry-run` it is a RotationPlan. */
+export interface RotateResult {
+  plan: RotationPlan
+  /** One for each student whom the plan is about. */
+  students: StudentOutcome[]
+  counts: Partial<Record<OutcomeKind, number>>
+  /** Keys of broken creations, whose secret nobody has ever seen, that were deleted. */
+  deleted: DeleteLostKey[]
+  /** How many keys of earlier runs, never written to a file before, are in the file of this one. */
+  recovered: number
+  files: { apiKeys?: string; limits?: string; snapshot?: string }
+  stopped?: Stopped
+  retries: Retries
+}
+
+/** `offboard --json`; with `--dry-run` it is an OffboardPlan. */
+export interface OffboardResult {
+  plan: OffboardPlan
+  /** One for each key that was to be disabled or deleted. */
+  students: StudentOutcome[]
+  counts: Partial<Record<OutcomeKind, number>>
+  /** Keys of broken creations, whose secret nobody has ever seen, that were deleted. */
+  deletedLost: DeleteLostKey[]
+  /** `usage` at the end of a term alone. */
+  files: { usage?: string; limits?: string; snapshot?: string }
   stopped?: Stopped
   retries: Retries
 }
@@ -213,4 +246,4 @@ export interface SandboxResult {
 }
 
 /** What the commands that only show a plan print with `--dry-run --json`. */
-export type Plan = ProvisionPlan | UpdatePlan
+export type Plan = ProvisionPlan | UpdatePlan | RotationPlan | OffboardPlan

@@ -1,4 +1,5 @@
 import type { Problem } from './errors.js'
+import { parseExpiry } from './expiry.js'
 import { isMqId, mqIdKey } from './key-name.js'
 import { parseLimitReset, parseUsd } from './money.js'
 import { emailKey, isPlaceholder, type Student } from './student.js'
@@ -54,6 +55,7 @@ function toStudent(row: Row): Student {
     mqId: cell(row, 'mq_id'),
     budget: parseUsd(cell(row, 'budget')),
     limitReset: parseLimitReset(cell(row, 'limit_reset')) ?? null,
+    expiresAt: parseExpiry(cell(row, 'expires_at')),
   }
 }
 
@@ -89,6 +91,10 @@ function rowProblems(row: Row): Problem[] {
   }
   if (parseLimitReset(cell(row, 'limit_reset')) === undefined) {
     problem('limit_reset', 'is not daily, weekly, monthly or empty')
+  }
+  const expiry = cell(row, 'expires_at')
+  if (expiry !== '' && parseExpiry(expiry) === undefined) {
+    problem('expires_at', 'is not a day such as 2026-11-30')
   }
   return problems
 }

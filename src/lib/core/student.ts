@@ -15,6 +15,8 @@ export interface Student extends Person {
   /** What the key may spend, in US dollars; undefined where the roster does not say. */
   budget: Usd | undefined
   limitReset: LimitReset
+  /** When the key is to expire, UTC with seconds; undefined where the roster does not say. */
+  expiresAt: string | undefined
 }
 
 const PLACEHOLDER = '@fixme.mq.edu.au'

@@ -2,6 +2,7 @@ import type { Key } from './key.js'
 import type { FoundTarget } from './limits.js'
 import { type Limit, sameLimit } from './money.js'
 import type { StudentRef } from './provision-plan.js'
+import { assess, type Safety } from './safety.js'
 
 /** Brings one key to what limits.csv asks for, in one request. */
 export interface UpdateKey extends StudentRef {
@@ -24,10 +25,19 @@ export interface UpdatePlan {
   unchanged: number
   /** Rows that match no key: nothing is done for them. */
   unmatched: { line: number; email: string; name: string; hash: string; why: string }[]
+  safety: Safety
 }
 
-/** Plans one change for each row whose targets differ from what OpenRouter says. */
-export function planUpdate(found: readonly FoundTarget[]): UpdatePlan {
+/**
+ * Plans one change for each row whose targets differ from what OpenRouter says.
+ * @param classKeys the keys of the class that are in OpenRouter, disabled ones included
+ * @param maxChange percent of them that may be disabled or lowered
+ */
+export function planUpdate(
+  found: readonly FoundTarget[],
+  classKeys: readonly Key[] = [],
+  maxChange?: number,
+): UpdatePlan {
   const changes: UpdateKey[] = []
   const unmatched: UpdatePlan['unmatched'] = []
   for (const { target, key, why } of found) {
@@ -45,6 +55,7 @@ export function planUpdate(found: readonly FoundTarget[]): UpdatePlan {
     changes,
     unchanged: found.length - changes.length - unmatched.length,
     unmatched,
+    safety: assess(changes, classKeys, maxChange),
   }
 }
 

@@ -1,14 +1,24 @@
 import { HTTPError, type KyInstance } from 'ky'
 import type * as z from 'zod'
-import type { KeyRequest } from '../core/creation.js'
+import type { GuardrailRef, KeyRequest } from '../core/creation.js'
 import type { Key } from '../core/key.js'
-import type { Limit } from '../core/money.js'
+import type { Limit, Usd } from '../core/money.js'
 import type { Retries } from '../core/results.js'
 import { OpenRouterError } from './errors.js'
 import { readWhole } from './listing.js'
 import { Pace } from './pace.js'
 import { asOpenRouterError, LONGEST_WAIT_MS, retryAfterMs, transport } from './transport.js'
-import { createdAnswer, deletedAnswer, keyAnswer, pageAnswer } from './wire.js'
+import {
+  assignedAnswer,
+  assignmentsAnswer,
+  createdAnswer,
+  creditsAnswer,
+  deletedAnswer,
+  guardrailsAnswer,
+  keyAnswer,
+  pageAnswer,
+  workspacesAnswer,
+} from './wire.js'
 
 /** How to reach an OpenRouter account. */
 export interface Account {
@@ -24,6 +34,19 @@ export interface KeyChange {
   disabled?: boolean
 }
 
+/** A workspace of the account: keys are in one, and cannot move. */
+export interface Workspace {
+  id: string
+  name: string
+  /** The name in addresses: `comp1000-2026`. */
+  slug: string
+}
+
+/** The longest page of the smaller lists. */
+const PAGE = 100
+/** What is only worth knowing is not waited for any longer, in milliseconds. */
+const CREDITS_PATIENCE_MS = 5_000
+
 /** A request that is refused as too fast waits so long in all, in milliseconds, before it counts as failed. */
 const PATIENCE_MS = 180_000
 /** A reading or a change whose answer makes no sense is sent again so often. */
@@ -33,6 +56,8 @@ const MOST_RIDDLES = 3
 export class OpenRouter {
   /** What had to be asked again so far. */
   readonly retries: Retries = { rateLimited: 0, serverErrors: 0, timeouts: 0, lostConnections: 0 }
+  /** The workspace that lists cover and new keys go into; undefined is the account's default one. */
+  workspaceId: string | undefined
   readonly #http: KyInstance
   readonly #pace: Pace
   readonly #account: Account
@@ -68,7 +93,7 @@ export class OpenRouter {
     const failed = new AbortController()
     const readPage = (offset: number) =>
       this.#send('get', 'keys', pageAnswer, {
-        searchParams: { offset, include_disabled: true },
+        searchParams: { offset, include_disabled: true, ...this.#workspace },
         signal: failed.signal,
       })
     return readWhole(readPage, onProgress).catch((error) => {
@@ -82,8 +107,9 @@ export class OpenRouter {
    * proves that nothing was made; an error that does not prove it leaves the creation in doubt.
    */
   createKey(request: KeyRequest): Promise<{ key: Key; secret: string }> {
-    const { keyName: name, limit, limitReset: limit_reset } = request
-    return this.#send('post', 'keys', createdAnswer, { json: { name, limit, limit_reset } })
+    const { keyName: name, limit, limitReset: limit_reset, expiresAt: expires_at } = request
+    const json = { name, limit, limit_reset, ...(expires_at !== null && { expires_at }), ...this.#workspace }
+    return this.#send('post', 'keys', createdAnswer, { json })
   }
 
   /** One key by its hash, or undefined where there is none. */
@@ -110,11 +136,59 @@ export class OpenRouter {
     }
   }
 
+  /** What the account has left, in US dollars; all its keys spend from it. Gives up soon: it is only worth knowing. */
+  balance(): Promise<Usd> {
+    return this.#send('get', 'credits', creditsAnswer, { signal: AbortSignal.timeout(CREDITS_PATIENCE_MS) })
+  }
+
+  /** The workspaces of the account. */
+  workspaces(): Promise<Workspace[]> {
+    return this.#list((searchParams) => this.#send('get', 'workspaces', workspacesAnswer, { searchParams }))
+  }
+
+  /** The guardrails of the workspace. */
+  guardrails(): Promise<GuardrailRef[]> {
+    return this.#list((page) =>
+      this.#send('get', 'guardrails', guardrailsAnswer, { searchParams: { ...page, ...this.#workspace } }),
+    )
+  }
+
+  /** Which key has which guardrail: ids by hash, for all keys of the account that have one. */
+  async guardrailAssignments(): Promise<Map<string, string>> {
+    const path = 'guardrails/assignments/keys'
+    const all = await this.#list((searchParams) =>
+      this.#send('get', path, assignmentsAnswer, { searchParams }),
+    )
+    return new Map(all.map(({ hash, guardrailId }) => [hash, guardrailId]))
+  }
+
+  /** Gives keys a guardrail in place of any other; returns how many have got it. May be sent again, as a change may. */
+  assignGuardrail(id: string, hashes: readonly string[]): Promise<number> {
+    const path = `guardrails/${encodeURIComponent(id)}/assignments/keys`
+    return this.#send('post', path, assignedAnswer, { json: { key_hashes: hashes }, idempotent: true })
+  }
+
+  get #workspace(): { workspace_id?: string } {
+    return this.workspaceId === undefined ? {} : { workspace_id: this.workspaceId }
+  }
+
+  /** All pages of a list that says how long it is, one after another. */
+  async #list<T>(
+    readPage: (page: { offset: number; limit: number }) => Promise<{ data: T[]; total: number | undefined }>,
+  ): Promise<T[]> {
+    const all: T[] = []
+    for (;;) {
+      const { data, total } = await readPage({ offset: all.length, limit: PAGE })
+      all.push(...data)
+      if (data.length === 0 || all.length >= (total ?? Number.POSITIVE_INFINITY)) return all
+    }
+  }
+
   async #send<Schema extends z.ZodType>(
     method: 'get' | 'post' | 'patch' | 'delete',
     path: string,
     schema: Schema,
-    { signal, ...options }: SendOptions = {},
+    { signal, idempotent = method !== 'post', ...options }: SendOptions = {},
   ): Promise<z.output<Schema>> {
     const { baseUrl, managementKey } = this.#account
     const givingUp = anyOf(this.#signal, signal)
@@ -134,6 +208,8 @@ export class OpenRouter {
         const response = await this.#http(path, {
           ...options,
           method,
+          // What may be sent again follows from the method, but for this.
+          ...(method === 'post' && idempotent && { retry: { methods: ['post'] } }),
           hooks: { beforeRetry: [noteRetry] },
           signal: givingUp,
         })
@@ -142,7 +218,7 @@ export class OpenRouter {
       } catch (error) {
         if (error instanceof RiddleError) {
           // Reading and changing are idempotent; an answer to a creation that makes no sense is a lost one.
-          if (method === 'post' || riddles++ >= MOST_RIDDLES) throw error
+          if (!idempotent || riddles++ >= MOST_RIDDLES) throw error
           this.retries.lostConnections++
           unclear = true
           continue
@@ -178,6 +254,8 @@ function notSent(unclear: boolean): OpenRouterError {
 interface SendOptions {
   json?: unknown
   searchParams?: Record<string, string | number | boolean>
+  /** Whether it may be sent again after an answer that tells nothing; of a `POST` only where this says so. */
+  idempotent?: boolean
   /** Gives up on this request alone. */
   signal?: AbortSignal
 }

@@ -47,5 +47,34 @@ export const createdAnswer = z
 /** The answer to `DELETE /keys/{hash}`. */
 export const deletedAnswer = z.object({ deleted: z.literal(true) })
 
+/** The answer to `GET /credits`, in US dollars: what was bought, and what all keys have spent of it. */
+export const creditsAnswer = z
+  .object({ data: z.object({ total_credits: z.number(), total_usage: z.number() }) })
+  .transform(({ data }) => data.total_credits - data.total_usage)
+
+/** One page of a list that says how long it is. */
+const pageOf = <T extends z.ZodType>(item: T) =>
+  z
+    .object({ data: z.array(item), total_count: z.number().optional() })
+    .transform(({ data, total_count: total }) => ({ data, total }))
+
+/** The answer to `GET /workspaces`. */
+export const workspacesAnswer = pageOf(z.object({ id: z.string(), name: z.string(), slug: z.string() }))
+
+/** The answer to `GET /guardrails`. */
+export const guardrailsAnswer = pageOf(z.object({ id: z.string(), name: z.string() }))
+
+/** The answer to `GET /guardrails/assignments/keys`: which key has which guardrail. */
+export const assignmentsAnswer = pageOf(
+  z
+    .object({ key_hash: z.string(), guardrail_id: z.string() })
+    .transform(({ key_hash: hash, guardrail_id: guardrailId }) => ({ hash, guardrailId })),
+)
+
+/** The answer to `POST /guardrails/{id}/assignments/keys`. */
+export const assignedAnswer = z
+  .object({ assigned_count: z.number() })
+  .transform((answer) => answer.assigned_count)
+
 /** OpenRouter's own words in an answer that is an error. */
 export const errorAnswer = z.object({ error: z.object({ message: z.string() }) })

@@ -1,4 +1,5 @@
 import type { Creation } from '../core/creation.js'
+import { sameExpiry } from '../core/expiry.js'
 import type { Key } from '../core/key.js'
 import { formatLimit, sameLimit } from '../core/money.js'
 import type { StudentOutcome } from '../core/outcome.js'
@@ -9,8 +10,8 @@ import { outcomeOfFailure } from './failure.js'
 import type { RunPorts } from './ports.js'
 import { workThrough } from './workers.js'
 
-/** What came of making keys. */
-export interface Creations {
+/** What came of making keys once. */
+export interface MadeKeys {
   outcomes: StudentOutcome[]
   /** The keys that were made and whose secrets are in the ledger. */
   made: Key[]
@@ -32,8 +33,8 @@ export async function createKeys(
   people: ReadonlyMap<string, Person>,
   ports: RunPorts,
   onProgress: (done: number) => void,
-): Promise<Creations> {
-  const result: Creations = { outcomes: [], made: [] }
+): Promise<MadeKeys> {
+  const result: MadeKeys = { outcomes: [], made: [] }
   let unanswered = 0
   let forbidden: Error | undefined
   const goOn = () => !ports.stopping.aborted && !result.stoppedBy && !forbidden && unanswered < HOPELESS
@@ -101,12 +102,11 @@ async function createKey(change: CreateKey, people: ReadonlyMap<string, Person>,
 
 /** Compares a new key with what was asked for: a limit that did not come through is money. */
 function verified(change: CreateKey, key: Key): Pick<StudentOutcome, 'outcome' | 'reason'> {
-  if (sameLimit(change.limit, key.limit) && change.limitReset === key.limitReset)
-    return { outcome: 'created' }
-  const words = (limit: CreateKey['limit'], reset: CreateKey['limitReset']) =>
-    `${formatLimit(limit)}${reset === null ? '' : ` ${reset}`}`
-  const reason = `a key was made, but with ${words(key.limit, key.limitReset)} instead of ${words(change.limit, change.limitReset)}`
-  return { outcome: 'failed', reason }
+  const same = sameLimit(change.limit, key.limit) && change.limitReset === key.limitReset
+  if (same && sameExpiry(change.expiresAt, key.expiresAt)) return { outcome: 'created' }
+  const words = ({ limit, limitReset, expiresAt }: Pick<Key, 'limit' | 'limitReset' | 'expiresAt'>) =>
+    `${formatLimit(limit)}${limitReset === null ? '' : ` ${limitReset}`}${expiresAt === null ? '' : ` until ${expiresAt}`}`
+  return { outcome: 'failed', reason: `a key was made, but with ${words(key)} instead of ${words(change)}` }
 }
 
 function outcomeOf({ email, name, mqId, keyName }: CreateKey) {

@@ -42,14 +42,18 @@ export class LimitsJob {
 
   /**
    * Brings the ledger up to a listing, and plans what limits.csv asks for.
-   * @param settlePending whether this run holds the lock
+   * @param options whether this run holds the lock, and percent of the class's keys that may be disabled or lowered
    */
-  async makePlan(listed: Listed, { settlePending = false } = {}): Promise<string> {
+  async makePlan(
+    listed: Listed,
+    { settlePending = false, maxChange }: { settlePending?: boolean; maxChange?: number } = {},
+  ): Promise<string> {
     this.#listed = listed
     // Also of those who have left: their keys may be changed through limits.csv, and that is written down.
     const people = everybody(this.#people, await this.#ledger.students())
     await recordListing(this.#ledger, listed, people, { settlePending })
-    this.plan = planUpdate(await this.#findTargets(listed.keys))
+    const ofClass = matchKeys(listed.keys, people).matched.map(({ key }) => key)
+    this.plan = planUpdate(await this.#findTargets(listed.keys), ofClass, maxChange)
     return count(this.plan.changes.length, 'change')
   }
 

@@ -5,6 +5,7 @@ import type { Retries } from '../core/results.js'
 import { type Account, OpenRouter } from '../openrouter/client.js'
 import { fetchKeys, type Listed } from './listing.js'
 import type { RunPorts, StopSignals } from './ports.js'
+import { chooseWorkspace } from './workspace.js'
 
 /** What a run that changes OpenRouter opens, and closes again however it ends. */
 export class Session {
@@ -23,15 +24,26 @@ export class Session {
   }
 
   /**
-   * Opens the ledger, and takes its lock; for a dry run a copy of it in memory, without a lock.
+   * Opens the ledger, and takes its lock; for a dry run a copy of it in memory, without a lock. Then chooses
+   * the workspace.
    * @param command what the run does, for the message that a second run gets
    * @returns the path
-   * @throws what openLedger and takeRunLock throw
+   * @throws what openLedger, takeRunLock and chooseWorkspace throw
    */
-  async open(path: string, command: string, dryRun: boolean): Promise<string> {
+  async open(
+    path: string,
+    command: string,
+    { dryRun, workspace }: { dryRun: boolean; workspace: string | undefined },
+  ): Promise<string> {
     this.#ledger = await openLedger(path, { copy: dryRun })
     if (!dryRun) this.#lock = takeRunLock(path, command, new Date())
+    await this.signals.orStop(chooseWorkspace(this.#openRouter, this.#ledger, workspace))
     return path
+  }
+
+  /** OpenRouter, for questions. */
+  get openRouter(): OpenRouter {
+    return this.#openRouter
   }
 
   /** The ledger, once it is open. */

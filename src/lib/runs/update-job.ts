@@ -38,9 +38,12 @@ export class UpdateJob {
     return String(this.#listed.keys.length)
   }
 
-  /** Brings the ledger up to the keys, and plans. */
-  makePlan(): Promise<string> {
-    return this.#limits.makePlan(this.#listed, { settlePending: true })
+  /**
+   * Brings the ledger up to the keys, and plans.
+   * @param maxChange percent of the class's keys that may be disabled or lowered
+   */
+  makePlan(maxChange: number): Promise<string> {
+    return this.#limits.makePlan(this.#listed, { settlePending: true, maxChange })
   }
 
   /** Changes what the plan asks for, once it is certain that it can be written down. */

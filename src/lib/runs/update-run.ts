@@ -23,16 +23,18 @@ export interface Updates {
  * a change whose answer is lost stands in the changelog once all the same. Each answer is compared with
  * what was asked: a difference is a failure.
  * @param onProgress is told how many changes are done
+ * @param options whether keys that are disabled are those of students who have left
  */
 export async function updateKeys(
   changes: readonly UpdateKey[],
   ports: RunPorts,
   onProgress: (done: number) => void,
+  { offboarding = false } = {},
 ): Promise<Updates> {
   const { ledger, openRouter, now } = ports
   const result: Updates = { outcomes: [], changed: new Map() }
   let forbidden: Error | undefined
-  await ledger.intendChanges(changes.flatMap(logged), now())
+  await ledger.intendChanges(changes.flatMap(logged), now(), { offboarding })
   const confirm = async (change: UpdateKey, key: Key) => {
     result.changed.set(key.hash, key)
     const trueNow = logged(change).filter((entry) => cameTrue(entry, key))

@@ -1,7 +1,9 @@
 import { Command } from '@oclif/core/command'
 import { ClassKeysError } from '../core/errors.js'
 import { isUnfinished, type StudentOutcome } from '../core/outcome.js'
+import type { Agreed, Safety } from '../core/safety.js'
 import { paint } from './colour.js'
+import { askConsent } from './consent.js'
 import { type ErrorResult, errorLines, errorResult, exitCodeOf } from './error-view.js'
 import type { Interrupt } from './interrupt.js'
 import { printable } from './table.js'
@@ -32,6 +34,19 @@ export abstract class BaseCommand extends Command {
   /** How the pipeline is shown: not at all for `--json`. */
   protected progress(): { silent: boolean } {
     return { silent: this.jsonEnabled() }
+  }
+
+  /**
+   * Makes sure that a plan is what a person wants, as `askConsent` does.
+   * @param always whether even a routine plan is asked about
+   */
+  protected async agree(
+    safety: Safety,
+    { yes, force }: Agreed,
+    interrupt: Interrupt,
+    { always = false } = {},
+  ): Promise<void> {
+    await askConsent(safety, { yes, force, always, mayAsk: !this.jsonEnabled() }, interrupt)
   }
 
   /** Tells that a signal has come. */

@@ -1,7 +1,9 @@
 import { CLIError } from '@oclif/core/errors'
 import * as Flags from '@oclif/core/flags'
+import { parseExpiry } from '../core/expiry.js'
 import { parseSince } from '../core/history.js'
 import { parseUsd } from '../core/money.js'
+import { MAX_CHANGE } from '../core/safety.js'
 
 /** `--db`: where the ledger is. */
 export const dbFlag = Flags.string({
@@ -27,8 +29,51 @@ export const limitsFlag = Flags.string({
   helpValue: 'PATH',
 })
 
+/** `--workspace`: which keys of the account the ledger is about. */
+export const workspaceFlag = Flags.string({
+  summary: "The workspace of the class: its name, slug or id; else the ledger's, else the default one.",
+  env: 'CLASS_KEYS_WORKSPACE',
+  helpValue: 'NAME',
+})
+
+/** `--yes`: agree to the plan beforehand. */
+export const yesFlag = Flags.boolean({
+  char: 'y',
+  summary: 'Apply the plan without asking.',
+  default: false,
+})
+
+/** `--force`: apply a massive plan. */
+export const forceFlag = Flags.boolean({
+  summary: 'Apply the plan even if it disables, deletes or lowers more of the keys than --max-change.',
+  default: false,
+})
+
+/** `--max-change`: from which share on a plan is massive, in percent. */
+export const maxChangeFlag = Flags.integer({
+  summary: "Percent of the class's keys that a plan may disable, delete or lower, in a class of ten or more.",
+  default: MAX_CHANGE,
+  min: 0,
+  max: 100,
+  helpValue: 'PERCENT',
+})
+
+/** `--expires`: the last day of a key, or a moment; UTC with seconds. */
+export const expiresFlag = Flags.custom<string>({
+  summary: 'When new keys expire: the end of a day such as 2026-11-30 in local time, or a moment.',
+  helpValue: 'DAY',
+  parse: async (text) => {
+    const expiry = parseExpiry(text)
+    if (expiry !== undefined) return expiry
+    throw new CLIError(`${text} is not a day such as 2026-11-30`, { exit: 2 })
+  },
+})()
+
 /** `--dry-run`: show the plan only. */
-export const dryRunFlag = Flags.boolean({ summary: 'Show what would be done, and write nothing anywhere.' })
+export const dryRunFlag = Flags.boolean({
+  summary: 'Show what would be done, and write nothing anywhere.',
+  default: false,
+})
 
 /** `--concurrency`: how many requests run at a time. */
 export const concurrencyFlag = Flags.integer({

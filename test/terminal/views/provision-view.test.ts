@@ -29,6 +29,15 @@ const PLACEHOLDER = { ...BO, email: 'bo@FIXME.mq.edu.au' }
 const PLACEHOLDER_LINE =
   'Bo Reed: bo@FIXME.mq.edu.au is a placeholder, skipped. Find out the address, then run provision again.'
 
+const ROUTINE = {
+  grade: 'routine',
+  unlimited: 0,
+  enabled: 0,
+  deleted: 0,
+  hit: 0,
+  total: 0,
+  maxChange: 30,
+} as const
 const plan = (over: Partial<ProvisionPlan> = {}): ProvisionPlan => ({
   version: 1,
   command: 'provision',
@@ -40,6 +49,8 @@ const plan = (over: Partial<ProvisionPlan> = {}): ProvisionPlan => ({
   undone: [],
   placeholders: [],
   spending: [],
+  balance: null,
+  safety: ROUTINE,
   ...over,
 })
 
@@ -51,6 +62,9 @@ describe('provisionPlanView', () => {
       keyName: '20260219_Ada Quill_1',
       limit: 3,
       limitReset: null,
+      expiresAt: null,
+      guardrail: null,
+      replaces: null,
     } as const
     const changes = [
       LOST,
@@ -62,12 +76,12 @@ describe('provisionPlanView', () => {
       { ...BO, hashes: ['i'], secretHere: false },
     ]
     const spending = [{ reset: null, limit: 3 }]
-    expect(provisionPlanView(plan({ changes, keyHolders, spending }), undefined)).toEqual([
-      'Ada Quill (ada@example.edu): the lost key 20260219_Ada Quill_1 would be deleted; nobody has its secret.',
+    expect(provisionPlanView(plan({ changes, keyHolders, spending }), undefined, { dryRun: true })).toEqual([
+      'Ada Quill (ada@example.edu): the lost key 20260219_Ada Quill_1 is to be deleted; nobody has its secret.',
       'ADDRESS          KEY NAME                  LIMIT  RESET',
       'ada@example.edu  20260219_Ada Quill_1      $3.00',
       'bo@example.edu   20260219_Bo Reed_2    unlimited  weekly',
-      '2 keys would be made; 2 students already have one.',
+      'Plan: 2 keys to make; 2 students already have one.',
       '1 student has a key whose secret is not in this ledger; it was made elsewhere and is left alone.',
       'The class could then spend $3.00 once.',
       DRY,
@@ -76,9 +90,11 @@ describe('provisionPlanView', () => {
 
   it('shows what is left alone', () => {
     const renamed = [{ ...ADA, keyName: 'for the demo', hash: 'h' }]
-    const lines = provisionPlanView(plan({ placeholders: [PLACEHOLDER], leftAlone: [LEFT], renamed }), 80)
+    const lines = provisionPlanView(plan({ placeholders: [PLACEHOLDER], leftAlone: [LEFT], renamed }), 80, {
+      dryRun: true,
+    })
     expect(lines.filter((line) => !line.includes('for the demo'))).toEqual([
-      '0 keys would be made; 0 students already have one.',
+      'Plan: 0 keys to make; 0 students already have one.',
       PLACEHOLDER_LINE,
       LEFT_LINE,
       'The class could then spend nothing.',
@@ -107,6 +123,7 @@ it.each([
 
 describe('provisionView', () => {
   const result = (over: Partial<ProvisionResult> = {}): ProvisionResult => ({
+    plan: plan(),
     students: [],
     counts: {},
     keyHolders: [],

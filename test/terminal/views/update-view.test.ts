@@ -27,12 +27,22 @@ const WARNINGS = [
   'Warning: line 5 (hx): no such key. The row is left as it is.',
 ]
 const RETRIES = { rateLimited: 0, serverErrors: 0, timeouts: 0, lostConnections: 0 }
+const ROUTINE = {
+  grade: 'routine',
+  unlimited: 0,
+  enabled: 0,
+  deleted: 0,
+  hit: 0,
+  total: 0,
+  maxChange: 30,
+} as const
 const plan = (over: Partial<UpdatePlan> = {}): UpdatePlan => ({
   version: 1,
   command: 'update',
   changes: [],
   unchanged: 0,
   unmatched: [],
+  safety: ROUTINE,
   ...over,
 })
 
@@ -40,14 +50,24 @@ describe('updatePlanView', () => {
   const DRY = 'This was a dry run: nothing was sent, and nothing was written.'
 
   it('shows each change, old and new', () => {
-    expect(updatePlanView(plan({ changes: CHANGES, unchanged: 7, unmatched: UNMATCHED }), undefined)).toEqual(
-      [HEADER, ADA_LINE, BO_LINE, '', ...WARNINGS, '2 keys would be changed; 7 as asked for already.', DRY],
-    )
+    expect(
+      updatePlanView(plan({ changes: CHANGES, unchanged: 7, unmatched: UNMATCHED }), undefined, {
+        dryRun: true,
+      }),
+    ).toEqual([
+      HEADER,
+      ADA_LINE,
+      BO_LINE,
+      '',
+      ...WARNINGS,
+      'Plan: 2 keys to change; 7 as asked for already.',
+      DRY,
+    ])
   })
 
   it('shows no table of nothing', () => {
-    expect(updatePlanView(plan({ unchanged: 1 }), 80)).toEqual([
-      '0 keys would be changed; 1 as asked for already.',
+    expect(updatePlanView(plan({ unchanged: 1 }), 80, { dryRun: true })).toEqual([
+      'Plan: 0 keys to change; 1 as asked for already.',
       DRY,
     ])
   })
@@ -55,24 +75,17 @@ describe('updatePlanView', () => {
 
 describe('updateView', () => {
   it('shows the changes that were made, and why others were not', () => {
-    const lines = updateView(
-      {
-        plan: plan({ changes: CHANGES, unchanged: 7, unmatched: UNMATCHED }),
-        students: [
-          { ...ADA, hash: 'ha', outcome: 'updated' },
-          { ...BO, hash: 'hb', outcome: 'failed', reason: 'no' },
-        ],
-        counts: { updated: 1, failed: 1, 'in doubt': 2, 'not tried': 3 },
-        files: { limits: 'limits.csv', snapshot: 'snapshot.csv' },
-        retries: RETRIES,
-      },
-      undefined,
-    )
+    const lines = updateView({
+      plan: plan({ changes: CHANGES, unchanged: 7, unmatched: UNMATCHED }),
+      students: [
+        { ...ADA, hash: 'ha', outcome: 'updated' },
+        { ...BO, hash: 'hb', outcome: 'failed', reason: 'no' },
+      ],
+      counts: { updated: 1, failed: 1, 'in doubt': 2, 'not tried': 3 },
+      files: { limits: 'limits.csv', snapshot: 'snapshot.csv' },
+      retries: RETRIES,
+    })
     expect(lines).toEqual([
-      'ADDRESS          NAME       LIMIT              DISABLED',
-      ADA_LINE,
-      '',
-      ...WARNINGS,
       'Updated: 1',
       'As asked for already: 7',
       'Failed: 1',
@@ -85,10 +98,13 @@ describe('updateView', () => {
   })
 
   it('says little where there was nothing to do', () => {
-    const lines = updateView(
-      { plan: plan({ unchanged: 7 }), students: [], counts: {}, files: {}, retries: RETRIES },
-      80,
-    )
+    const lines = updateView({
+      plan: plan({ unchanged: 7 }),
+      students: [],
+      counts: {},
+      files: {},
+      retries: RETRIES,
+    })
     expect(lines).toEqual(['Updated: 0', 'As asked for already: 7'])
   })
 })

@@ -1,9 +1,17 @@
-import { formatLimit } from '../../core/money.js'
-import { isUnfinished, type StudentOutcome } from '../../core/outcome.js'
+import { formatLimit, formatUsd } from '../../core/money.js'
 import type { ProvisionPlan, Spending } from '../../core/provision-plan.js'
 import type { ProvisionResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
 import { type Column, tableLines } from '../table.js'
+import {
+  apiKeysLines,
+  DRY_RUN,
+  fileLines,
+  localMinute,
+  lostLines,
+  outcomeLines,
+  safetyLines,
+} from './plan-lines.js'
 
 const CREATES: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
@@ -11,28 +19,42 @@ const CREATES: readonly Column[] = [
   { title: 'LIMIT', align: 'right' },
   { title: 'RESET' },
 ]
+const EXPIRES: Column = { title: 'EXPIRES' }
 
-/** The plan of `provision`, as `--dry-run` shows it; see tableLines for `width`. */
-export function provisionPlanView(plan: ProvisionPlan, width: number | undefined): string[] {
+/** The plan of `provision`; see tableLines for `width`. */
+export function provisionPlanView(
+  plan: ProvisionPlan,
+  width: number | undefined,
+  { dryRun }: { dryRun: boolean },
+): string[] {
   const creates = plan.changes.filter((change) => change.kind === 'create')
-  const lost = plan.changes.filter((change) => change.kind === 'delete-lost')
-  const lines: string[] = []
-  for (const change of lost) {
-    lines.push(
-      `${change.name} (${change.email}): the lost key ${change.keyName} would be deleted; nobody has its secret.`,
-    )
-  }
+  const enables = plan.changes.filter((change) => change.kind === 'enable')
+  const assigns = plan.changes.filter((change) => change.kind === 'assign-guardrail')
+  const lines = lostLines(plan.changes)
+  for (const { name, email, keyName } of enables)
+    lines.push(`${name} (${email}) is back: ${keyName} is to be enabled again.`)
+  for (const { name, email, keyName, guardrail } of assigns)
+    lines.push(`${name} (${email}): ${keyName} is to get the guardrail ${guardrail.name}.`)
   if (creates.length > 0) {
-    const rows = creates.map((c) => [c.email, c.keyName, formatLimit(c.limit), c.limitReset ?? ''])
-    lines.push(...tableLines(CREATES, rows, width))
+    const expiring = creates.some((change) => change.expiresAt !== null)
+    const rows = creates.map((c) => [
+      c.email,
+      c.keyName,
+      formatLimit(c.limit),
+      c.limitReset ?? '',
+      ...(expiring ? [c.expiresAt === null ? 'never' : localMinute(c.expiresAt)] : []),
+    ])
+    lines.push(...tableLines(expiring ? [...CREATES, EXPIRES] : CREATES, rows, width))
   }
-  lines.push(
-    `${count(creates.length, 'key')} would be made; ${count(plan.keyHolders.length, 'student')} already ${plan.keyHolders.length === 1 ? 'has' : 'have'} one.`,
-    ...standing(plan),
-    `The class could then spend ${spendingText(plan.spending)}.`,
-    'This was a dry run: nothing was sent, and nothing was written.',
-  )
-  return lines
+  const guardrail = creates.find((change) => change.guardrail !== null)?.guardrail
+  return [
+    ...lines,
+    `Plan: ${count(creates.length, 'key')} to make${guardrail ? `, with the guardrail ${guardrail.name}` : ''}${enables.length > 0 ? `, ${enables.length} to enable again` : ''}; ${count(plan.keyHolders.length, 'student')} already ${plan.keyHolders.length === 1 ? 'has' : 'have'} one.`,
+    ...(dryRun ? standing(plan) : []),
+    `The class could then spend ${spendingText(plan.spending)}${plan.balance === null ? '' : `; the account has ${formatUsd(plan.balance)} left`}.`,
+    ...safetyLines(plan.safety),
+    ...(dryRun ? [DRY_RUN] : ['']),
+  ]
 }
 
 const PERIODS = { daily: 'a day', weekly: 'a week', monthly: 'a month' } as const
@@ -50,42 +72,18 @@ export function spendingText(spending: Spending): string {
 /** What `provision` shows when it has ended. */
 export function provisionView(result: ProvisionResult): string[] {
   const { counts } = result
-  const lines = [
+  return [
     `Created: ${counts.created ?? 0}`,
     `Already had one: ${counts['already had one'] ?? 0}`,
+    ...(counts.enabled ? [`Enabled again: ${counts.enabled}`] : []),
+    ...(counts.updated ? [`Guardrail made up for: ${counts.updated}`] : []),
     ...(result.deleted.length > 0 ? [`Lost keys deleted: ${result.deleted.length}`] : []),
     ...(counts.healed ? [`Healed (a new key for a lost one): ${counts.healed}`] : []),
-    ...(counts.failed ? [`Failed: ${counts.failed}`] : []),
-    ...(counts['in doubt'] ? [`In doubt: ${counts['in doubt']}`] : []),
-    ...(counts['not tried'] ? [`Not tried: ${counts['not tried']}`] : []),
-    ...troubles(result.students),
+    ...outcomeLines(result),
     ...standing(result),
+    ...apiKeysLines(result),
+    ...fileLines(result.files),
   ]
-  if (result.recovered > 0) {
-    lines.push(
-      `${count(result.recovered, 'key')} of an earlier, broken run had never been written to a file; the file below has them too.`,
-    )
-  }
-  const { apiKeys, limits, snapshot } = result.files
-  if (apiKeys) {
-    lines.push(
-      '',
-      `API keys: ${apiKeys}`,
-      'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys writes it again.',
-    )
-  }
-  if (limits) lines.push(`Limits: ${limits}`)
-  if (snapshot) lines.push(`Snapshot: ${snapshot}`)
-  return lines
-}
-
-/** The students that something is left to do for, with the reason; those that were not tried are only counted. */
-export function troubles(students: readonly StudentOutcome[]): string[] {
-  return students
-    .filter((student) => isUnfinished(student) && student.outcome !== 'not tried')
-    .map(
-      ({ name, email, outcome, reason }) => `  ${name} (${email}): ${outcome}${reason ? `: ${reason}` : ''}`,
-    )
 }
 
 function standing(

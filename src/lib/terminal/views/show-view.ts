@@ -2,6 +2,7 @@ import { formatLimit, formatUsd } from '../../core/money.js'
 import type { ShownKey, ShowResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
 import { chart } from '../chart.js'
+import { localMinute as local } from './plan-lines.js'
 
 const CHART_WIDTH = 50
 /** So many lines of history fit on the screen; `history` has the rest. */
@@ -51,9 +52,4 @@ function usageLines({ usageOverTime }: ShownKey): string[] {
   )
   const span = `${formatUsd(first.usage)} on ${local(first.at)} to ${formatUsd(last.usage)} on ${local(last.at)}`
   return [`  usage   ${bars}`, `          ${count(usageOverTime.length, 'check')}: ${span}`]
-}
-
-/** A moment in local time, to the minute. */
-function local(at: string): string {
-  return new Date(at).toLocaleString('sv-SE').slice(0, 16)
 }

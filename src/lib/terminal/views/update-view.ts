@@ -3,7 +3,7 @@ import type { RefreshResult, UpdateResult } from '../../core/results.js'
 import type { UpdateKey, UpdatePlan } from '../../core/update-plan.js'
 import { count } from '../../core/words.js'
 import { type Column, tableLines } from '../table.js'
-import { troubles } from './provision-view.js'
+import { DRY_RUN, fileLines, outcomeLines, safetyLines } from './plan-lines.js'
 
 const CHANGES: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
@@ -12,34 +12,29 @@ const CHANGES: readonly Column[] = [
   { title: 'DISABLED' },
 ]
 
-/** The plan of `update`, as `--dry-run` shows it; see tableLines for `width`. */
-export function updatePlanView(plan: UpdatePlan, width: number | undefined): string[] {
+/** The plan of `update`; see tableLines for `width`. */
+export function updatePlanView(
+  plan: UpdatePlan,
+  width: number | undefined,
+  { dryRun }: { dryRun: boolean },
+): string[] {
   return [
     ...changeTable(plan.changes, width),
     ...unmatchedLines(plan),
-    `${count(plan.changes.length, 'key')} would be changed; ${plan.unchanged} as asked for already.`,
-    'This was a dry run: nothing was sent, and nothing was written.',
+    `Plan: ${count(plan.changes.length, 'key')} to change; ${plan.unchanged} as asked for already.`,
+    ...safetyLines(plan.safety),
+    ...(dryRun ? [DRY_RUN] : ['']),
   ]
 }
 
 /** What `update` shows when it has ended. */
-export function updateView(result: UpdateResult, width: number | undefined): string[] {
+export function updateView(result: UpdateResult): string[] {
   const { counts } = result
-  const updated = new Set(result.students.filter((s) => s.outcome === 'updated').map((s) => s.hash))
   return [
-    ...changeTable(
-      result.plan.changes.filter((change) => updated.has(change.hash)),
-      width,
-    ),
-    ...unmatchedLines(result.plan),
     `Updated: ${counts.updated ?? 0}`,
     `As asked for already: ${result.plan.unchanged}`,
-    ...(counts.failed ? [`Failed: ${counts.failed}`] : []),
-    ...(counts['in doubt'] ? [`In doubt: ${counts['in doubt']}`] : []),
-    ...(counts['not tried'] ? [`Not tried: ${counts['not tried']}`] : []),
-    ...troubles(result.students),
-    ...(result.files.limits ? [`Limits: ${result.files.limits}`] : []),
-    ...(result.files.snapshot ? [`Snapshot: ${result.files.snapshot}`] : []),
+    ...outcomeLines(result),
+    ...fileLines(result.files),
   ]
 }
 

@@ -1,21 +1,45 @@
+import type { PlannedChange } from '../core/changes.js'
+import type { Creation } from '../core/creation.js'
 import type { Key } from '../core/key.js'
 import { mqIdKey } from '../core/key-name.js'
 import type { StudentOutcome } from '../core/outcome.js'
-import {
-  type CreateKey,
-  type DeleteLostKey,
-  type ProvisionInput,
-  type ProvisionPlan,
-  planProvision,
-} from '../core/provision-plan.js'
+import type { CreateKey, DeleteLostKey, LeftAlone } from '../core/provision-plan.js'
 import type { Person } from '../core/student.js'
 import { OpenRouterError } from '../openrouter/errors.js'
 import { createKeys } from './create-keys.js'
 import type { RunPorts } from './ports.js'
 import { workThrough } from './workers.js'
 
+/** What all plans have in common that settle creations in doubt, and may make keys. */
+export interface CreationPlan {
+  changes: readonly PlannedChange[]
+  leftAlone: LeftAlone[]
+  /** Journal entries that the listing shows to have made nothing. */
+  absent: number[]
+  /** Journal entries whose lost key is gone. */
+  undone: number[]
+}
+
+/** What a plan is made from anew in each round. */
+export interface Known {
+  /** Everything in OpenRouter, disabled keys included. */
+  keys: Key[]
+  /** Journal entries that are open, being undone, or held absent. */
+  creations: Creation[]
+  /** Hashes of the keys whose secret is in the ledger. */
+  secretHere: Set<string>
+}
+
+/** How a run goes on after its first round. */
+export interface Replan {
+  /** Everybody whose key may be made, by MQ ID as the plan spells it. */
+  people: ReadonlyMap<string, Person>
+  /** Plans what is still to do, without the students whom OpenRouter has refused (in the form of `mqIdKey`). */
+  replan: (known: Known, refused: ReadonlySet<string>) => Promise<CreationPlan>
+}
+
 /** What came of applying a plan, round after round. */
-export interface ProvisionRun {
+export interface Creations {
   /** One for each student that the plans wanted to change. */
   outcomes: StudentOutcome[]
   /** The lost keys that were deleted. */
@@ -23,7 +47,7 @@ export interface ProvisionRun {
   /** Everything in OpenRouter as far as the run knows when it ends. */
   keys: Key[]
   /** What is left alone because it does not fit exactly. */
-  leftAlone: ProvisionPlan['leftAlone']
+  leftAlone: LeftAlone[]
   /** Why the run ended before its time, where it did. */
   stoppedBy?: Error
 }
@@ -34,20 +58,20 @@ const MOST_ROUNDS = 4
 const SETTLE_MS = 500
 
 /**
- * Applies a plan. Where answers were lost, the listing is read again, a new plan is made from it, and that is
+ * Settles what is in doubt, and makes the keys of a plan; its other changes are left to the caller. Where answers were lost, the listing is read again, a new plan is made from it, and that is
  * applied too: the same step that heals what an earlier run has left behind.
- * @param plan what was planned from `input`, and shown
+ * @param plan what was planned from `keys`, and shown
  * @param onProgress is told how many of how many students are done
  */
-export async function runProvision(
-  plan: ProvisionPlan,
-  input: Omit<ProvisionInput, 'creations' | 'secretHere'>,
+export async function settleAndCreate(
+  plan: CreationPlan,
+  keys: readonly Key[],
+  { people, replan }: Replan,
   ports: RunPorts,
   onProgress: (done: number, total: number) => void,
-): Promise<ProvisionRun> {
-  const people = new Map<string, Person>(input.students.map((student) => [student.mqId, student]))
+): Promise<Creations> {
   const outcomes = new Map<string, StudentOutcome>()
-  const run: ProvisionRun = { outcomes: [], deleted: [], keys: [...input.keys], leftAlone: plan.leftAlone }
+  const run: Creations = { outcomes: [], deleted: [], keys: [...keys], leftAlone: plan.leftAlone }
   let round = plan
   for (let n = 1; ; n++) {
     const undone = await undoLost(round, run.keys, ports)
@@ -66,21 +90,24 @@ export async function runProvision(
       }
       break
     }
-    const creations = await createKeys(creates, people, ports, (done) => onProgress(done, creates.length))
-    run.keys = [...creations.made, ...run.keys]
-    run.stoppedBy ??= creations.stoppedBy
-    for (const outcome of creations.outcomes) outcomes.set(mqIdKey(outcome.mqId), outcome)
-    const doubts = creations.outcomes.some(({ outcome }) => outcome === 'in doubt')
+    const made = await createKeys(creates, people, ports, (done) => onProgress(done, creates.length))
+    run.keys = [...made.made, ...run.keys]
+    run.stoppedBy ??= made.stoppedBy
+    for (const outcome of made.outcomes) outcomes.set(mqIdKey(outcome.mqId), outcome)
+    const doubts = made.outcomes.some(({ outcome }) => outcome === 'in doubt')
     if (run.stoppedBy || ports.stopping.aborted || n === MOST_ROUNDS || !(doubts || round.absent.length > 0))
       break
     try {
-      round = await nextRound(input, outcomes, doubts, ports, run)
+      if (doubts) await pause(SETTLE_MS, ports.stopping)
+      const known = await readAgain(ports)
+      run.keys = known.keys
+      round = await replan(known, refused(outcomes))
     } catch (error) {
       run.stoppedBy = error as Error
       break
     }
     run.leftAlone = round.leftAlone
-    if (round.changes.length + round.absent.length + round.undone.length === 0) break
+    if (!round.changes.some(isForThisRun) && round.absent.length + round.undone.length === 0) break
   }
   run.outcomes = [...outcomes.values()].map((outcome) => healed(outcome, run.deleted))
   return run
@@ -99,27 +126,25 @@ function pause(ms: number, stopping: AbortSignal): Promise<void> {
   })
 }
 
-/** Reads the listing again and plans what is still to do, without those whom OpenRouter has refused. */
-async function nextRound(
-  input: Omit<ProvisionInput, 'creations' | 'secretHere'>,
-  outcomes: ReadonlyMap<string, StudentOutcome>,
-  doubts: boolean,
-  { ledger, openRouter, stopping }: RunPorts,
-  run: ProvisionRun,
-): Promise<ProvisionPlan> {
-  if (doubts) await pause(SETTLE_MS, stopping)
-  run.keys = await openRouter.listKeys()
-  return planProvision({
-    ...input,
-    students: input.students.filter((student) => outcomes.get(mqIdKey(student.mqId))?.outcome !== 'failed'),
-    keys: run.keys,
+/** Reads the listing and the journal again. */
+async function readAgain({ ledger, openRouter }: RunPorts): Promise<Known> {
+  return {
+    keys: await openRouter.listKeys(),
     creations: await ledger.unsettledCreations(),
     secretHere: await ledger.secretHashes(),
-  })
+  }
+}
+
+function refused(outcomes: ReadonlyMap<string, StudentOutcome>): Set<string> {
+  return new Set([...outcomes].flatMap(([mqId, { outcome }]) => (outcome === 'failed' ? [mqId] : [])))
+}
+
+function isForThisRun({ kind }: PlannedChange): boolean {
+  return kind === 'create' || kind === 'delete-lost'
 }
 
 /** Brings the journal to what the listing has shown, and deletes the lost keys, each written down before and after. */
-async function undoLost(plan: ProvisionPlan, keys: readonly Key[], ports: RunPorts) {
+async function undoLost(plan: CreationPlan, keys: readonly Key[], ports: RunPorts) {
   const { ledger, openRouter, now } = ports
   const deleted: DeleteLostKey[] = []
   const failed: StudentOutcome[] = []

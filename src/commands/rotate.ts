@@ -1,0 +1,132 @@
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
+import { UsageError } from '../lib/core/errors.js'
+import type { RotateResult } from '../lib/core/results.js'
+import type { RotationPlan } from '../lib/core/rotation-plan.js'
+import { RotateJob } from '../lib/runs/rotate-job.js'
+import { Session } from '../lib/runs/session.js'
+import { BaseCommand } from '../lib/terminal/base-command.js'
+import {
+  concurrencyFlag,
+  dbFlag,
+  dryRunFlag,
+  forceFlag,
+  limitsFlag,
+  maxChangeFlag,
+  rosterFlag,
+  workspaceFlag,
+  yesFlag,
+} from '../lib/terminal/flags.js'
+import { listenForInterrupts } from '../lib/terminal/interrupt.js'
+import { runPipeline } from '../lib/terminal/pipeline.js'
+import { accountFrom } from '../lib/terminal/settings.js'
+import { terminalWidth } from '../lib/terminal/table.js'
+import { rotatePlanView, rotateView } from '../lib/terminal/views/rotate-view.js'
+
+export default class Rotate extends BaseCommand {
+  static override summary = 'Give students a new key in the place of the one they have.'
+  static override description =
+    `For a key that was lost or has leaked: makes the new key first, with the same reset period, expiry and guardrail and with what is left of the budget, and writes its secret into a CSV file; only then is the old key disabled.
+
+Whatever happens on the way, run the same command again: it goes on where the run ended, and nobody gets two new keys.`
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> ada.quill@students.mq.edu.au',
+    '<%= config.bin %> <%= command.id %> 48200001 --keep-old 7',
+    '<%= config.bin %> <%= command.id %> --lost --dry-run',
+  ]
+  // As many students as are named.
+  static override strict = false
+  static override args = {
+    student: Args.string({ description: 'Addresses, MQ IDs, or parts of names.' }),
+  }
+  static override flags = {
+    db: dbFlag,
+    roster: rosterFlag,
+    limits: limitsFlag,
+    lost: Flags.boolean({
+      summary: 'Everybody of the class whose secret is not in the ledger.',
+      exclusive: ['all'],
+      default: false,
+    }),
+    all: Flags.boolean({ summary: 'Everybody of the class.', default: false }),
+    'delete-old': Flags.boolean({
+      summary: 'Delete the old keys instead of disabling them.',
+      default: false,
+    }),
+    'keep-old': Flags.integer({
+      summary: 'Leave the old keys in use for so many days; a later run of rotate retires them.',
+      min: 1,
+      max: 365,
+      helpValue: 'DAYS',
+    }),
+    workspace: workspaceFlag,
+    'dry-run': dryRunFlag,
+    yes: yesFlag,
+    force: forceFlag,
+    'max-change': maxChangeFlag,
+    concurrency: concurrencyFlag,
+  }
+
+  async run(): Promise<RotateResult | RotationPlan> {
+    const { flags, argv } = await this.parse(Rotate)
+    const { 'dry-run': dryRun, concurrency, db, limits, lost, all, roster, workspace } = flags
+    const students = argv.map(String)
+    if (students.length > 0 === (lost || all)) {
+      const message = 'Say who is to get a new key: name students, or take --lost or --all instead.'
+      throw new UsageError('nobody_named', message)
+    }
+    const account = accountFrom(process.env)
+    const interrupt = listenForInterrupts(this.sayStopping)
+    const session = new Session(account, interrupt, concurrency)
+    const job = new RotateJob(session)
+    const wishes = {
+      students,
+      lost,
+      all,
+      deleteOld: flags['delete-old'],
+      keepOld: flags['keep-old'] ?? 0,
+      maxChange: flags['max-change'],
+    }
+    try {
+      await runPipeline<RotateJob>(
+        [
+          { title: 'Open the ledger', run: () => session.open(db, 'rotate', { dryRun, workspace }) },
+          { title: 'Read the roster', run: () => job.findClass(roster) },
+          { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
+          { title: 'Plan', run: () => job.makePlan(wishes) },
+        ],
+        job,
+        this.progress(),
+      )
+      this.print(rotatePlanView(job.plan, terminalWidth(), { dryRun }))
+      if (dryRun) return job.plan
+      if (job.plan.changes.length > 0) await this.agree(job.plan.safety, flags, interrupt, { always: true })
+      await runPipeline<RotateJob>(
+        [
+          { title: 'Make the new keys', run: (_, report) => job.makeKeys(limits, report) },
+          {
+            title: 'Assign the guardrails',
+            skip: () => !job.assigns && 'none',
+            run: () => job.assignGuardrails(),
+          },
+          { title: 'Retire the old keys', run: (_, report) => job.retireKeys(report) },
+          { title: 'Write the API keys', run: () => job.handOut() },
+          {
+            title: 'Write the limits and the snapshot',
+            skip: () => job.endedEarly && 'not written, since the run ended early',
+            run: () => job.saveFiles(limits),
+          },
+        ],
+        job,
+        this.progress(),
+      )
+      const result = job.result()
+      this.print(rotateView(result))
+      this.conclude(result, interrupt, job.run.stoppedBy)
+      return result
+    } finally {
+      interrupt.dispose()
+      await session.close()
+    }
+  }
+}

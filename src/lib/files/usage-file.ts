@@ -1,0 +1,46 @@
+import { join } from 'node:path'
+import type { Match } from '../core/matching.js'
+import { limitText, usdText } from '../core/money.js'
+import { fullName } from '../core/student.js'
+import { localTimestamp } from '../core/times.js'
+import { csvText } from './csv.js'
+import { createFile } from './safe-write.js'
+
+const COLUMNS = [
+  'email',
+  'name',
+  'mq_id',
+  'key_name',
+  'hash',
+  'usage',
+  'byok_usage',
+  'limit',
+  'limit_reset',
+  'disabled',
+  'created_at',
+  'expires_at',
+]
+
+/**
+ * Writes what each key of the class has spent in all, as `usage_YYYYMMDD_HHMMSS.csv` (local time): what is
+ * left of a term when its keys are gone.
+ * @returns the path of the new file
+ * @throws ClassKeysError `file_unwritable`
+ */
+export function saveUsage(folder: string, keys: readonly Match[], at: Date): Promise<string> {
+  const rows = keys.map(({ student, key }) => [
+    student.email,
+    fullName(student),
+    student.mqId,
+    key.name,
+    key.hash,
+    usdText(key.usage),
+    usdText(key.byokUsage),
+    limitText(key.limit),
+    key.limitReset ?? '',
+    String(key.disabled),
+    key.createdAt,
+    key.expiresAt ?? '',
+  ])
+  return createFile(join(folder, `usage_${localTimestamp(at)}.csv`), csvText(COLUMNS, rows))
+}

@@ -1,0 +1,39 @@
+import type { Ledger } from '../../db/ledger.js'
+import { everybody, findClassTargets } from '../core/class-people.js'
+import type { Key } from '../core/key.js'
+import { nextLimits } from '../core/limits.js'
+import { matchKeys } from '../core/matching.js'
+import { studentRef } from '../core/provision-plan.js'
+import type { Person } from '../core/student.js'
+import { loadTargetsIfThere, saveLimits } from '../files/limits-file.js'
+import { saveSnapshot } from '../files/snapshot-file.js'
+
+/** The files that tell what is so in OpenRouter now. */
+export interface ClassFiles {
+  limits: string
+  snapshot: string
+}
+
+/**
+ * Writes limits.csv anew, with its targets, and a snapshot.
+ * @param limits where limits.csv is; it is read again, since the instructor may have saved it meanwhile
+ * @param people the class
+ * @param keys everything in OpenRouter as it is now
+ * @param answered keys that a newer instruction than their row was about: their targets are taken out
+ * @throws ClassKeysError `file_unwritable`; BadFileError
+ */
+export async function saveClassFiles(
+  limits: string,
+  people: readonly Person[],
+  keys: readonly Key[],
+  ledger: Ledger,
+  answered: ReadonlySet<string> = new Set(),
+): Promise<ClassFiles> {
+  const now = new Date()
+  const targets = await loadTargetsIfThere(limits)
+  const { matched } = matchKeys(keys, people, now)
+  const found = findClassTargets(targets, keys, everybody(people, await ledger.students()))
+  const rows = matched.map(({ student, key }) => ({ student: studentRef(student), key }))
+  await saveLimits(limits, nextLimits(rows, found, answered))
+  return { limits, snapshot: await saveSnapshot('.', matched, now) }
+}

@@ -1,0 +1,94 @@
+import type { GuardrailRef } from '../core/creation.js'
+import { UsageError } from '../core/errors.js'
+import type { OpenRouter } from '../openrouter/client.js'
+import type { RunPorts } from './ports.js'
+
+/** So many keys are assigned with one request at most. */
+const MOST_AT_ONCE = 500
+
+/**
+ * Finds a guardrail of the workspace.
+ * @param words its name or id
+ * @throws UsageError `no_such_guardrail`; OpenRouterError
+ */
+export async function findGuardrail(openRouter: OpenRouter, words: string): Promise<GuardrailRef> {
+  const all = await openRouter.guardrails()
+  const exact = all.find(({ id, name }) => id === words || name === words)
+  const named = all.filter(({ name }) => name.toLowerCase() === words.toLowerCase())
+  const found = exact ?? (named.length === 1 ? named[0] : undefined)
+  if (found) return { id: found.id, name: found.name }
+  const names = all.map(({ name }) => name).join(', ')
+  const there = all.length === 0 ? 'There are none in this workspace.' : `There are: ${names}.`
+  throw new UsageError('no_such_guardrail', `There is no guardrail ${words}. ${there}`)
+}
+
+/** Which key has which guardrail, with the names of those of the workspace. */
+export async function guardrailsOfKeys(openRouter: OpenRouter): Promise<Map<string, GuardrailRef>> {
+  const [all, assignments] = await Promise.all([openRouter.guardrails(), openRouter.guardrailAssignments()])
+  const names = new Map(all.map(({ id, name }) => [id, name]))
+  return new Map([...assignments].map(([hash, id]) => [hash, { id, name: names.get(id) ?? id }]))
+}
+
+/** What came of assigning guardrails. */
+export interface Assigned {
+  /** The keys that have theirs now. */
+  assigned: Set<string>
+  /** The keys that have not, and why. */
+  failed: Map<string, string>
+  /** Why nothing more is to be tried: the ledger could not be written. */
+  stoppedBy?: Error
+}
+
+/**
+ * Gives all keys the guardrail that they were made for and have not got, in bulk. OpenRouter leaves out what it
+ * does not know and only says how many it has assigned: where that is not all, it is asked which.
+ */
+export async function assignGuardrails({ openRouter, ledger, now, stopping }: RunPorts): Promise<Assigned> {
+  const result: Assigned = { assigned: new Set(), failed: new Map() }
+  try {
+    const waiting = await ledger.unassignedKeys()
+    for (const { guardrail, hashes } of batches(waiting)) {
+      if (stopping.aborted) {
+        for (const hash of hashes) result.failed.set(hash, 'interrupted before it was assigned')
+        continue
+      }
+      const done = await assign(openRouter, guardrail, hashes)
+      await ledger.markAssigned([...done.assigned], now())
+      for (const hash of hashes) {
+        if (done.assigned.has(hash)) result.assigned.add(hash)
+        else result.failed.set(hash, `the guardrail ${guardrail.name} was not assigned: ${done.why}`)
+      }
+    }
+  } catch (error) {
+    result.stoppedBy = error as Error
+  }
+  return result
+}
+
+async function assign(openRouter: OpenRouter, { id }: GuardrailRef, hashes: readonly string[]) {
+  const none: ReadonlySet<string> = new Set()
+  try {
+    const count = await openRouter.assignGuardrail(id, hashes)
+    if (count === hashes.length) return { assigned: new Set(hashes), why: '' }
+    const all = await openRouter.guardrailAssignments()
+    const why = `OpenRouter has assigned ${count} of ${hashes.length}`
+    return { assigned: new Set(hashes.filter((hash) => all.get(hash) === id)), why }
+  } catch (error) {
+    return { assigned: none, why: (error as Error).message }
+  }
+}
+
+function batches(waiting: readonly { hash: string; guardrail: GuardrailRef }[]) {
+  const byId = new Map<string, { guardrail: GuardrailRef; hashes: string[] }>()
+  for (const { hash, guardrail } of waiting) {
+    const batch = byId.get(guardrail.id) ?? { guardrail, hashes: [] }
+    batch.hashes.push(hash)
+    byId.set(guardrail.id, batch)
+  }
+  return [...byId.values()].flatMap(({ guardrail, hashes }) =>
+    Array.from({ length: Math.ceil(hashes.length / MOST_AT_ONCE) }, (_, i) => ({
+      guardrail,
+      hashes: hashes.slice(i * MOST_AT_ONCE, (i + 1) * MOST_AT_ONCE),
+    })),
+  )
+}

@@ -1,0 +1,276 @@
+import { dirname } from 'node:path'
+import { asUpdate, type DeleteKey, type DisableKey } from '../core/changes.js'
+import { everybody } from '../core/class-people.js'
+import { UsageError } from '../core/errors.js'
+import { findStudent } from '../core/find-student.js'
+import type { Key } from '../core/key.js'
+import { mqIdKey } from '../core/key-name.js'
+import { countOutcomes, type StudentOutcome, stoppedOf } from '../core/outcome.js'
+import type { RotateResult } from '../core/results.js'
+import { newRotations, planRotation, type RotationInput, type RotationPlan } from '../core/rotation-plan.js'
+import type { Person } from '../core/student.js'
+import { count } from '../core/words.js'
+import { loadRosterIfThere } from '../files/roster-file.js'
+import { prepareFolder } from '../files/safe-write.js'
+import { saveClassFiles } from './class-files.js'
+import { type Deletions, deleteKeys } from './delete-keys.js'
+import { type Assigned, assignGuardrails, guardrailsOfKeys } from './guardrails.js'
+import { handOut } from './hand-out.js'
+import { type Listed, recordListing } from './listing.js'
+import type { Session } from './session.js'
+import { type Creations, settleAndCreate } from './settle-and-create.js'
+import { type Updates, updateKeys } from './update-run.js'
+
+/** Who is to get a new key, and what becomes of the old ones. */
+export interface RotateWishes {
+  /** Addresses, MQ IDs or parts of names. */
+  students: readonly string[]
+  /** Everybody whose secret is not in the ledger. */
+  lost: boolean
+  all: boolean
+  deleteOld: boolean
+  /** Days. */
+  keepOld: number
+  /** Percent of the class's keys that may be disabled or deleted. */
+  maxChange: number
+}
+
+/** The rows of `rotate`, in their order; each hands on what it has found, and gives a word about it. */
+export class RotateJob {
+  /** The class: the roster, or everybody the ledger knows where there is none. */
+  #people: Person[] = []
+  #listed: Listed = { keys: [], listedAt: new Date(0) }
+  #input!: RotationInput
+  #assigned: Assigned = { assigned: new Set(), failed: new Map() }
+  #disabled: Updates = { outcomes: [], changed: new Map() }
+  #deleted: Deletions = { outcomes: [], gone: new Set() }
+  #recovered = 0
+  /** Keys of earlier runs that have not got the guardrail they were made for. */
+  #unassigned = 0
+  readonly #files: RotateResult['files'] = {}
+  plan!: RotationPlan
+  run!: Creations
+
+  constructor(readonly session: Session) {}
+
+  /** Finds out who is in the class. */
+  async findClass(roster: string): Promise<string> {
+    const found = await loadRosterIfThere(roster)
+    this.#people = found?.students ?? (await this.session.ledger.students())
+    const people = count(this.#people.length, 'student')
+    return found ? people : `no ${roster}; ${people} in the ledger`
+  }
+
+  /** Fetches the keys and brings the ledger up to them. */
+  async fetch(report: (progress: string) => void): Promise<string> {
+    this.#listed = await this.session.fetchKeys(report)
+    await recordListing(this.session.ledger, this.#listed, this.#people, { settlePending: true })
+    return String(this.#listed.keys.length)
+  }
+
+  /** @throws UsageError where a student is not found, or has no key that could be replaced */
+  async makePlan(wishes: RotateWishes): Promise<string> {
+    const { ledger, openRouter } = this.session
+    const people = everybody(this.#people, await ledger.students())
+    const named = wishes.students.map((words) => findStudent(people, words))
+    const students = wishes.all || wishes.lost ? this.#people : [...new Set(named)]
+    this.#input = {
+      students,
+      everybody: people,
+      keys: this.#listed.keys,
+      heldBy: await ledger.keyHolders(),
+      creations: await ledger.unsettledCreations(),
+      secretHere: await ledger.secretHashes(),
+      rotations: await ledger.unfinishedRotations(),
+      guardrailOf: await guardrailsOfKeys(openRouter),
+      onlyLost: wishes.lost,
+      deleteOld: wishes.deleteOld,
+      keepOldDays: wishes.keepOld,
+      maxChange: wishes.maxChange,
+      today: this.#listed.listedAt,
+    }
+    this.#unassigned = (await ledger.unassignedKeys()).length
+    this.plan = planRotation(this.#input)
+    const { skipped, moot, goesOnSince } = this.plan
+    if (named.length > 0 && goesOnSince === null && moot.length === 0 && skipped.length > 0) {
+      const whys = skipped.map(({ name, why }) => `${name} ${why}`).join('; ')
+      throw new UsageError('not_rotatable', `Nothing was changed: ${whys}.`)
+    }
+    return count(this.plan.changes.length, 'change')
+  }
+
+  /** Makes the new keys, once it is certain that their secrets can be written. */
+  async makeKeys(limits: string, report: (progress: string) => void): Promise<string> {
+    for (const folder of new Set(['.', dirname(limits)])) await prepareFolder(folder)
+    const { ledger, ports } = this.session
+    await ledger.addRotations(newRotations(this.plan, this.#input), ports.now())
+    const people = new Map(this.#input.everybody.map((person) => [person.mqId, person]))
+    const replan: Parameters<typeof settleAndCreate>[2]['replan'] = async (known, refused) =>
+      planRotation({
+        ...this.#input,
+        ...known,
+        students: this.#input.students.filter(({ mqId }) => !refused.has(mqIdKey(mqId))),
+        rotations: await ledger.unfinishedRotations(),
+      })
+    const onProgress = (done: number, total: number) => report(`${done} of ${total}`)
+    this.run = await settleAndCreate(this.plan, this.#input.keys, { people, replan }, ports, onProgress)
+    return String(this.run.outcomes.filter(isMade).length)
+  }
+
+  /** Whether keys are to get a guardrail, new ones or those of a run that was interrupted. */
+  get assigns(): boolean {
+    const { changes } = this.plan
+    return (
+      this.#unassigned > 0 || changes.some((change) => change.kind === 'create' && change.guardrail !== null)
+    )
+  }
+
+  /** Gives the new keys the guardrails of the old ones. */
+  async assignGuardrails(): Promise<string> {
+    this.#assigned = await assignGuardrails(this.session.ports)
+    this.run.stoppedBy ??= this.#assigned.stoppedBy
+    return String(this.#assigned.assigned.size)
+  }
+
+  /** Takes the old keys out of use whose new ones are made and have what they are to have. */
+  async retireKeys(report: (progress: string) => void): Promise<string> {
+    const due = this.#due()
+    const onProgress = (done: number) => report(`${done} of ${due.length}`)
+    try {
+      const { ledger, ports } = this.session
+      await ledger.markRetired(this.plan.retired, ports.now())
+      const disables = due.filter((change): change is DisableKey => change.kind === 'disable')
+      this.#disabled = await updateKeys(disables.map(asUpdate), ports, onProgress)
+      const done = this.#disabled.outcomes.filter(({ outcome }) => outcome === 'updated')
+      await ledger.markRetired(
+        done.flatMap(({ hash }) => hash ?? []),
+        ports.now(),
+      )
+      const deletes = due.filter((change): change is DeleteKey => change.kind === 'delete')
+      this.#deleted = await deleteKeys(deletes, ports, onProgress)
+      await ledger.markRetired([...this.#deleted.gone], ports.now())
+      this.run.stoppedBy ??= this.#disabled.stoppedBy ?? this.#deleted.stoppedBy
+      return String(done.length + this.#deleted.gone.size)
+    } catch (error) {
+      this.run.stoppedBy ??= error as Error
+      return 'failed'
+    }
+  }
+
+  /** The old keys that may be retired: nothing is left to do for the new ones. */
+  #due(): (DisableKey | DeleteKey)[] {
+    if (this.run.stoppedBy || this.session.signals.stopping.aborted) return []
+    const outcomes = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
+    const madeBefore = new Map(this.#input.rotations.map(({ oldHash, newHash }) => [oldHash, newHash]))
+    return this.plan.changes.flatMap((change) => {
+      if (change.kind !== 'disable' && change.kind !== 'delete') return []
+      const outcome = outcomes.get(mqIdKey(change.mqId))
+      if (outcome && !isMade(outcome)) return []
+      const newHash = outcome?.hash ?? madeBefore.get(change.hash)
+      return newHash && !this.#assigned.failed.has(newHash) ? [change] : []
+    })
+  }
+
+  /** Writes the secrets of the new keys, and ends what nothing is left to do for. */
+  handOut(): Promise<string> {
+    return this.#orEnd(async () => {
+      const { ledger } = this.session
+      const handedOut = await handOut(ledger)
+      await ledger.closeRotations(this.plan.moot, new Date())
+      if (!handedOut) return 'no new ones'
+      const made = new Set(this.run.outcomes.map((outcome) => outcome.hash))
+      this.#recovered = handedOut.hashes.filter((hash) => !made.has(hash)).length
+      this.#files.apiKeys = handedOut.file
+      return handedOut.file
+    })
+  }
+
+  /** Whether the run has not come to its end, so that limits.csv is left as it is. */
+  get endedEarly(): boolean {
+    return this.run.stoppedBy !== undefined || this.session.signals.stopping.aborted
+  }
+
+  /** Writes limits.csv anew and the snapshot; a row of an old key asks for nothing more. */
+  saveFiles(limits: string): Promise<string> {
+    return this.#orEnd(async () => {
+      const { ledger } = this.session
+      const replaced = new Set((await ledger.replacedKeys()).keys())
+      const files = await saveClassFiles(limits, this.#people, this.#keysNow(), ledger, replaced)
+      Object.assign(this.#files, files)
+      return `${files.limits}, ${files.snapshot}`
+    })
+  }
+
+  #keysNow(): Key[] {
+    return this.run.keys
+      .filter((key) => !this.#deleted.gone.has(key.hash))
+      .map((key) => this.#disabled.changed.get(key.hash) ?? key)
+  }
+
+  async #orEnd(write: () => Promise<string>): Promise<string> {
+    try {
+      return await write()
+    } catch (error) {
+      this.run.stoppedBy ??= error as Error
+      return 'failed'
+    }
+  }
+
+  /** What the run tells a person or a script in the end. */
+  result(): RotateResult {
+    const students = this.#outcomes()
+    return {
+      plan: this.plan,
+      students,
+      counts: countOutcomes(students),
+      deleted: this.run.deleted,
+      recovered: this.#recovered,
+      files: this.#files,
+      ...stoppedOf(this.run.stoppedBy),
+      retries: this.session.retries,
+    }
+  }
+
+  /** What became of each student whom the plan is about, in its order. */
+  #outcomes(): StudentOutcome[] {
+    const made = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
+    const retired = new Map(
+      [...this.#disabled.outcomes, ...this.#deleted.outcomes].map((outcome) => [
+        mqIdKey(outcome.mqId),
+        outcome,
+      ]),
+    )
+    const meant = new Map(
+      [...this.plan.changes, ...this.plan.kept].map((change) => [mqIdKey(change.mqId), change]),
+    )
+    return [...meant].map(([id, { email, name, mqId, keyName }]) => {
+      const outcome = made.get(id)
+      if (outcome && !isMade(outcome)) return outcome
+      const of = {
+        email,
+        name,
+        mqId,
+        keyName: outcome?.keyName ?? keyName,
+        ...(outcome?.hash && { hash: outcome.hash }),
+      }
+      const unassigned = this.#assigned.failed.get(outcome?.hash ?? '')
+      if (unassigned) return { ...of, outcome: 'failed', reason: unassigned }
+      const old = retired.get(id)
+      if (old && old.outcome !== 'updated' && old.outcome !== 'deleted')
+        return { ...of, outcome: old.outcome, reason: `the old key: ${old.reason ?? 'not reached'}` }
+      if (!old && this.#isToBeRetired(id))
+        return { ...of, outcome: 'not tried', reason: 'the new key is made, and the old one still in use' }
+      return { ...of, outcome: 'rotated' }
+    })
+  }
+
+  #isToBeRetired(id: string): boolean {
+    return this.plan.changes.some(
+      ({ kind, mqId }) => (kind === 'disable' || kind === 'delete') && mqIdKey(mqId) === id,
+    )
+  }
+}
+
+function isMade({ outcome }: StudentOutcome): boolean {
+  return outcome === 'created' || outcome === 'healed'
+}

@@ -1,0 +1,50 @@
+import type { OffboardPlan } from '../../core/offboard-plan.js'
+import type { OffboardResult } from '../../core/results.js'
+import { count } from '../../core/words.js'
+import { type Column, tableLines } from '../table.js'
+import { DRY_RUN, fileLines, lostLines, outcomeLines, safetyLines } from './plan-lines.js'
+
+const COLUMNS: readonly Column[] = [
+  { title: 'ADDRESS', flexible: true },
+  { title: 'NAME', flexible: true },
+  { title: 'KEY NAME', flexible: true },
+  { title: 'CHANGE' },
+]
+
+/** The plan of `offboard`; see tableLines for `width`. */
+export function offboardPlanView(
+  plan: OffboardPlan,
+  width: number | undefined,
+  { dryRun }: { dryRun: boolean },
+): string[] {
+  const rows = plan.changes.flatMap((change) =>
+    change.kind === 'delete-lost' ? [] : [[change.email, change.name, change.keyName, change.kind]],
+  )
+  const disables = plan.changes.filter(({ kind }) => kind === 'disable').length
+  const deletes = plan.changes.filter(({ kind }) => kind === 'delete').length
+  return [
+    ...lostLines(plan.changes),
+    ...(rows.length > 0 ? tableLines(COLUMNS, rows, width) : []),
+    `Plan: ${count(disables, 'key')} to disable${deletes > 0 ? `, ${deletes} to delete` : ''}; ${plan.disabledAlready} disabled already.`,
+    ...plan.leftAlone.map(
+      ({ name, keyName, why }) =>
+        `${name}: ${keyName} is left alone, since ${why}. class-keys provision says more.`,
+    ),
+    ...safetyLines(plan.safety),
+    ...(dryRun ? [DRY_RUN] : ['']),
+  ]
+}
+
+/** What `offboard` shows when it has ended. */
+export function offboardView(result: OffboardResult): string[] {
+  const { counts, files, plan } = result
+  return [
+    `Disabled: ${counts.disabled ?? 0}`,
+    ...(counts.deleted ? [`Deleted: ${counts.deleted}`] : []),
+    ...(result.deletedLost.length > 0 ? [`Lost keys deleted: ${result.deletedLost.length}`] : []),
+    `Disabled already: ${plan.disabledAlready}`,
+    ...outcomeLines(result),
+    ...(files.usage ? [`Usage: ${files.usage}`] : []),
+    ...fileLines(files),
+  ]
+}

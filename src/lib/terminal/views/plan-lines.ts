@@ -1,0 +1,88 @@
+import type { PlannedChange } from '../../core/changes.js'
+import { isUnfinished, type OutcomeKind, type StudentOutcome } from '../../core/outcome.js'
+import { graveWords, massiveWords, type Safety } from '../../core/safety.js'
+import { count } from '../../core/words.js'
+
+/** How a plan ends that is only shown. */
+export const DRY_RUN = 'This was a dry run: nothing was sent, and nothing was written.'
+
+/** One line for each lost key that a plan deletes. */
+export function lostLines(changes: readonly PlannedChange[]): string[] {
+  return changes.flatMap((change) =>
+    change.kind === 'delete-lost'
+      ? [
+          `${change.name} (${change.email}): the lost key ${change.keyName} is to be deleted; nobody has its secret.`,
+        ]
+      : [],
+  )
+}
+
+/** What a person should know before a plan is applied; nothing of a routine one. */
+export function safetyLines(safety: Safety): string[] {
+  const grave = graveWords(safety)
+  return [
+    ...(grave === '' ? [] : [`This plan ${grave}: it is applied after a yes, or with --yes.`]),
+    ...(safety.grade === 'massive'
+      ? [`This plan ${massiveWords(safety)}: it is applied with --force only.`]
+      : []),
+  ]
+}
+
+/** A moment in local time, to the minute: `2026-11-30 23:59`. */
+export function localMinute(at: string): string {
+  return new Date(at).toLocaleString('sv-SE').slice(0, 16)
+}
+
+/** How many did not get through, and who they are. */
+export function outcomeLines({
+  counts,
+  students,
+}: {
+  counts: Partial<Record<OutcomeKind, number>>
+  students: readonly StudentOutcome[]
+}): string[] {
+  return [
+    ...(counts.failed ? [`Failed: ${counts.failed}`] : []),
+    ...(counts['in doubt'] ? [`In doubt: ${counts['in doubt']}`] : []),
+    ...(counts['not tried'] ? [`Not tried: ${counts['not tried']}`] : []),
+    ...troubles(students),
+  ]
+}
+
+/** The students that something is left to do for, with the reason; those that were not tried are only counted. */
+export function troubles(students: readonly StudentOutcome[]): string[] {
+  return students
+    .filter((student) => isUnfinished(student) && (student.outcome !== 'not tried' || student.reason))
+    .map(
+      ({ name, email, outcome, reason }) => `  ${name} (${email}): ${outcome}${reason ? `: ${reason}` : ''}`,
+    )
+}
+
+/** Where the secrets of new keys are, and how to handle them. */
+export function apiKeysLines({
+  recovered,
+  files,
+}: {
+  recovered: number
+  files: { apiKeys?: string }
+}): string[] {
+  const lines: string[] = []
+  if (recovered > 0) {
+    lines.push(
+      `${count(recovered, 'key')} of an earlier, broken run had never been written to a file; the file below has them too.`,
+    )
+  }
+  if (files.apiKeys) {
+    lines.push(
+      '',
+      `API keys: ${files.apiKeys}`,
+      'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys writes it again.',
+    )
+  }
+  return lines
+}
+
+/** Where limits.csv and the snapshot are. */
+export function fileLines({ limits, snapshot }: { limits?: string; snapshot?: string }): string[] {
+  return [...(limits ? [`Limits: ${limits}`] : []), ...(snapshot ? [`Snapshot: ${snapshot}`] : [])]
+}

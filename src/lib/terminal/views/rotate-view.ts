@@ -1,0 +1,71 @@
+import { formatLimit } from '../../core/money.js'
+import type { RotateResult } from '../../core/results.js'
+import type { RotationPlan } from '../../core/rotation-plan.js'
+import { count } from '../../core/words.js'
+import { type Column, tableLines } from '../table.js'
+import {
+  apiKeysLines,
+  DRY_RUN,
+  fileLines,
+  localMinute,
+  lostLines,
+  outcomeLines,
+  safetyLines,
+} from './plan-lines.js'
+
+const COLUMNS: readonly Column[] = [
+  { title: 'ADDRESS', flexible: true },
+  { title: 'NEW KEY', flexible: true },
+  { title: 'LIMIT', align: 'right' },
+  { title: 'RESET' },
+  { title: 'OLD KEY', flexible: true },
+]
+
+/** The plan of `rotate`; see tableLines for `width`. */
+export function rotatePlanView(
+  plan: RotationPlan,
+  width: number | undefined,
+  { dryRun }: { dryRun: boolean },
+): string[] {
+  const creates = plan.changes.filter((change) => change.kind === 'create')
+  const retires = plan.changes.filter((change) => change.kind === 'disable' || change.kind === 'delete')
+  const fate = new Map([
+    ...retires.map(({ mqId, kind }) => [mqId, kind === 'delete' ? 'deleted' : 'disabled'] as const),
+    ...plan.kept.map(({ mqId, until }) => [mqId, `kept until ${localMinute(until)}`] as const),
+  ])
+  const fresh = new Set(creates.map(({ mqId }) => mqId))
+  const rows = [
+    ...creates.map((c) => [
+      c.email,
+      c.keyName,
+      formatLimit(c.limit),
+      c.limitReset ?? '',
+      fate.get(c.mqId) ?? '',
+    ]),
+    ...retires
+      .filter(({ mqId }) => !fresh.has(mqId))
+      .map(({ email, mqId }) => [email, 'made already', '', '', fate.get(mqId) ?? '']),
+  ]
+  return [
+    ...(plan.goesOnSince === null
+      ? []
+      : [`This goes on with what was begun ${localMinute(plan.goesOnSince)} and interrupted.`]),
+    ...lostLines(plan.changes),
+    ...(rows.length > 0 ? tableLines(COLUMNS, rows, width) : []),
+    ...plan.skipped.map(({ name, email, why }) => `${name} (${email}): no new key, ${why}.`),
+    `Plan: ${count(creates.length, 'key')} to make, ${count(retires.length, 'old key')} to retire.`,
+    ...safetyLines(plan.safety),
+    ...(dryRun ? [DRY_RUN] : ['']),
+  ]
+}
+
+/** What `rotate` shows when it has ended. */
+export function rotateView(result: RotateResult): string[] {
+  return [
+    `Rotated: ${result.counts.rotated ?? 0}`,
+    ...(result.deleted.length > 0 ? [`Lost keys deleted: ${result.deleted.length}`] : []),
+    ...outcomeLines(result),
+    ...apiKeysLines(result),
+    ...fileLines(result.files),
+  ]
+}
