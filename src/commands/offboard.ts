@@ -82,7 +82,7 @@ A student who comes back gets the old key enabled again by provision.`
         [
           {
             title: 'Write the usage',
-            skip: () => !wishes.endOfTerm && 'at the end of the term',
+            onlyIf: () => wishes.endOfTerm,
             run: () => job.saveUsage(),
           },
           { title: 'Take the keys out of use', run: (_, report) => job.takeOutOfUse(limits, report) },

@@ -91,12 +91,12 @@ Whatever happens on the way, run the same command again: it settles what was lef
           { title: 'Make the keys', run: (_, report) => job.makeKeys(limits, report) },
           {
             title: 'Enable the keys of those who are back',
-            skip: () => !job.enables && 'nobody is',
+            onlyIf: () => job.enables,
             run: (_, report) => job.enableKeys(report),
           },
           {
             title: 'Assign the guardrails',
-            skip: () => !job.assigns && 'none',
+            onlyIf: () => job.assigns,
             run: () => job.assignGuardrails(),
           },
           { title: 'Write the API keys', run: () => job.handOut() },

@@ -106,7 +106,7 @@ Whatever happens on the way, run the same command again: it goes on where the ru
           { title: 'Make the new keys', run: (_, report) => job.makeKeys(limits, report) },
           {
             title: 'Assign the guardrails',
-            skip: () => !job.assigns && 'none',
+            onlyIf: () => job.assigns,
             run: () => job.assignGuardrails(),
           },
           { title: 'Retire the old keys', run: (_, report) => job.retireKeys(report) },

@@ -53,7 +53,9 @@ export async function createKeys(
       }
       result.outcomes.push({ ...outcomeOf(change), outcome: error.outcome, reason: error.message })
       if (error.outcome === 'in doubt') unanswered++
-      if (error.status === 401 || error.status === 429) result.stoppedBy ??= error.reason
+      // What cannot be written into the journal must not be asked for.
+      const isLedger = error.outcome === 'not tried' && !(error.reason instanceof OpenRouterError)
+      if (isLedger || error.status === 401 || error.status === 429) result.stoppedBy ??= error.reason
       if (error.status === 403 && result.made.length === 0) forbidden ??= error.reason
     } finally {
       onProgress(result.outcomes.length)
@@ -90,7 +92,9 @@ class Unmade extends Error {
 async function createKey(change: CreateKey, people: ReadonlyMap<string, Person>, ports: RunPorts) {
   const { ledger, openRouter, now } = ports
   const request = keyRequest(change, people)
-  const id: Creation['id'] = await ledger.intend(request, now())
+  const id: Creation['id'] = await ledger.intend(request, now()).catch((error: Error) => {
+    throw new Unmade('not tried', error)
+  })
   const made = await openRouter.createKey(request).catch(async (error: Error) => {
     const outcome = outcomeOfFailure(error)
     if (outcome !== 'in doubt') await ledger.closeEmptyCreations([id], 'refused', now())

@@ -11,6 +11,8 @@ import {
 /** One row of a command's pipeline. */
 export interface Step<Context> {
   title: string
+  /** Whether the row is there at all; a pure function of what the rows before it have found. */
+  onlyIf?: (context: Context) => boolean
   /** Why the row has nothing to do, or false; a pure function of what the rows before it have found. */
   skip?: (context: Context) => string | false | undefined
   /**
@@ -31,8 +33,9 @@ export async function runPipeline<Context extends object>(
   { silent }: { silent: boolean },
 ): Promise<Context> {
   const live = process.stdout.isTTY === true && process.stderr.isTTY === true && !process.env.CI
-  const rows = steps.map(({ title, skip, run }) => ({
+  const rows = steps.map(({ title, onlyIf, skip, run }) => ({
     title,
+    enabled: (ctx: Context) => onlyIf?.(ctx) ?? true,
     skip: (ctx: Context) => skip?.(ctx) || false,
     task: async (ctx: Context, task: { title?: string }) => {
       const show = (text: string | undefined) => {
