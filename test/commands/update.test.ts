@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import Check from '../../src/commands/check.js'
 import InitDb from '../../src/commands/init-db.js'
 import Provision from '../../src/commands/provision.js'
 import RefreshLimitsFile from '../../src/commands/refresh-limits-file.js'
@@ -117,6 +118,151 @@ describe('what limits.csv asks for', () => {
     await room.ok(Update)
     expect(patches()).toHaveLength(1)
     expect(log()).toEqual([[adas?.hash, 'update_limit', '3.00', '5.00']])
+  })
+})
+
+describe('the reset period', () => {
+  const resetOf = (key: SandboxKey | undefined) => room.sandbox.state.key(key?.hash ?? '')?.limit_reset
+  const resets = () => readCsv('limits.csv').map((row) => [row.target_limit_reset, row.actual_limit_reset])
+
+  test('is sent with whatever else differs, logged with old and new value, and written into the file', async () => {
+    room.sandbox.state.editKey(bilals?.hash ?? '', { limit_reset: 'daily' })
+    await room.ok(RefreshLimitsFile)
+    expect(resets()).toEqual([
+      ['', 'none'],
+      ['', 'daily'],
+      ['', 'none'],
+    ])
+    editLimits({
+      [ada.email]: { target_limit: '5', target_limit_reset: 'Weekly' },
+      [bilal.email]: { target_limit_reset: 'none' },
+    })
+    const { stdout } = await room.ok(Update)
+    expect(stdout).toMatch(/^ADDRESS +NAME +LIMIT +RESET +DISABLED$/m)
+    expect(stdout).toMatch(
+      new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$5\\.00 +none → weekly$`, 'm'),
+    )
+    expect(stdout).toMatch(new RegExp(`^${bilal.email} +Bilal Quill2 +daily → none$`, 'm'))
+    expect(patches()).toHaveLength(2)
+    expect(patches()).toEqual(
+      expect.arrayContaining([
+        { hash: adas?.hash, body: { limit: 5, limit_reset: 'weekly' } },
+        { hash: bilals?.hash, body: { limit_reset: null } },
+      ]),
+    )
+    expect([resetOf(adas), resetOf(bilals)]).toEqual(['weekly', null])
+    expect(log().filter(([, action]) => String(action).startsWith('update_'))).toEqual(
+      expect.arrayContaining([
+        [adas?.hash, 'update_limit_reset', null, 'weekly'],
+        [bilals?.hash, 'update_limit_reset', 'daily', null],
+      ]),
+    )
+    expect(resets()).toEqual([
+      ['Weekly', 'weekly'],
+      ['none', 'none'],
+      ['', 'none'],
+    ])
+    expect(query('keys.db', 'SELECT * FROM pending_change')).toEqual([])
+    await room.ok(Update)
+    expect(patches()).toHaveLength(2)
+  })
+
+  test('has no column in the table where none is to change, and none is sent', async () => {
+    editLimits({ [ada.email]: { target_limit: '5' }, [bilal.email]: { target_limit_reset: 'never' } })
+    const { stdout } = await room.ok(Update)
+    expect(stdout).not.toContain('RESET')
+    expect(patches()).toEqual([{ hash: adas?.hash, body: { limit: 5 } }])
+  })
+
+  test('is in the plan with --json, and another word is a problem of the file', async () => {
+    editLimits({ [ada.email]: { target_limit_reset: 'MONTHLY' } })
+    const { json } = await room.ok(Update, '--dry-run', '--json')
+    expect(json.changes).toMatchObject([{ hash: adas?.hash, limitReset: { from: null, to: 'monthly' } }])
+    editLimits({ [ada.email]: { target_limit_reset: 'yearly' }, [bilal.email]: { target_limit: 'lots' } })
+    const { json: refused, exitCode } = await room.run(Update, '--json')
+    expect(exitCode).toBe(2)
+    expect(refused.error.problems).toMatchObject([
+      { line: 2, column: 'target_limit_reset', value: 'yearly' },
+      { line: 3, column: 'target_limit', value: 'lots' },
+    ])
+    expect(patches()).toEqual([])
+  })
+
+  test('that OpenRouter did not take over is a failure', async () => {
+    editLimits({ [ada.email]: { target_limit_reset: 'daily' } })
+    room.sandbox.faults.add({
+      method: 'PATCH',
+      effect: { kind: 'wrong-shape', body: { data: { ...adas, secret: undefined, limit_reset: 'weekly' } } },
+    })
+    const { json, exitCode } = await room.run(Update, '--json')
+    expect(exitCode).toBe(3)
+    expect(json.students).toMatchObject([
+      { outcome: 'failed', reason: 'OpenRouter says limit_reset weekly instead of daily' },
+    ])
+    expect(log()).toEqual([])
+  })
+})
+
+describe('limits.csv of the nine columns', () => {
+  const nine = LIMITS_HEADER.split(',')
+  /** Takes the two last columns away, as a program does that knows only the nine. */
+  const cutToNine = () => writeLimits(readCsv('limits.csv'), nine)
+
+  test('that the Python tool wrote works as it is in every command, and gets the new columns', async () => {
+    const row = (of: typeof ada, hash: string | undefined, over: Record<string, string> = {}) => ({
+      email: of.email,
+      name: `${of.first_name} ${of.last_name}`,
+      mq_id: of.mq_id,
+      actual_limit: '3.0',
+      actual_disabled: 'False',
+      hash: hash ?? '',
+      ...over,
+    })
+    writeLimits([
+      row(ada, adas?.hash, { target_limit: '5.0', target_disabled: 'False' }),
+      row(bilal, bilals?.hash, { target_limit: '3.0', target_disabled: 'True' }),
+      row(chiara, chiaras?.hash, { target_limit: 'unlimited', actual_limit: 'unlimited' }),
+    ])
+    const file = readFileSync('limits.csv', 'utf8')
+    await room.ok(Check)
+    expect(readFileSync('limits.csv', 'utf8')).toBe(file)
+    expect((await room.ok(Update, '--dry-run', '--json')).json.changes).toHaveLength(2)
+    await room.ok(RefreshLimitsFile)
+    expect(headerOf('limits.csv')).toBe(`${LIMITS_HEADER},target_limit_reset,actual_limit_reset`)
+    writeFileSync('limits.csv', file)
+    await room.ok(Update)
+    expect(headerOf('limits.csv')).toBe(`${LIMITS_HEADER},target_limit_reset,actual_limit_reset`)
+    expect(readCsv('limits.csv').map((each) => [each.target_limit, each.actual_limit])).toEqual([
+      ['5.0', '5.00'],
+      ['3.0', '3.00'],
+      ['unlimited', 'unlimited'],
+    ])
+    expect([limitOf(adas), limitOf(bilals), isDisabled(bilals)]).toEqual([5, 3, true])
+  })
+
+  test('cut out of ours by another program, works too, and asks for nothing new', async () => {
+    room.sandbox.state.editKey(adas?.hash ?? '', { limit_reset: 'daily' })
+    editLimits({ [ada.email]: { target_limit: '5', target_limit_reset: 'daily' } })
+    await room.ok(Update)
+    expect(patches()).toEqual([{ hash: adas?.hash, body: { limit: 5 } }])
+    cutToNine()
+    await room.ok(Update)
+    cutToNine()
+    await room.ok(RefreshLimitsFile)
+    expect(patches()).toHaveLength(1)
+    expect(readCsv('limits.csv')[0]).toMatchObject({ target_limit: '5', target_limit_reset: '' })
+  })
+
+  test('are the first of ours, in the same order, with the instructor’s own at the end', async () => {
+    writeLimits([{ email: ada.email, Note: 'tutor' }], [...nine, 'Note'])
+    await room.ok(Update)
+    expect(headerOf('limits.csv').split(',')).toEqual([
+      ...nine,
+      'target_limit_reset',
+      'actual_limit_reset',
+      'Note',
+    ])
+    expect(readCsv('limits.csv')[0]).toMatchObject({ email: ada.email, hash: adas?.hash, Note: 'tutor' })
   })
 })
 

@@ -7,6 +7,7 @@ import {
   LIMITS_COLUMNS,
   nextLimits,
   parseDisabled,
+  parseTargetReset,
   readTargets,
   type Target,
 } from '../../src/lib/core/limits.js'
@@ -24,9 +25,10 @@ function aTarget(over: Partial<Target> = {}): Target {
     ...ADA,
     limit: undefined,
     disabled: undefined,
+    limitReset: undefined,
     keyName: '',
     hash: '',
-    written: { limit: '', disabled: '' },
+    written: { limit: '', disabled: '', limitReset: '' },
     extra: new Map(),
     ...over,
   }
@@ -42,6 +44,22 @@ describe('parseDisabled', () => {
   it.each(['', 'perhaps', 'disabled', 'on', '2', 'nope'])('%j is not read', (t) => {
     expect(parseDisabled(t)).toBeUndefined()
   })
+})
+
+describe('parseTargetReset', () => {
+  it.each([
+    ['daily', 'daily'],
+    [' WEEKLY ', 'weekly'],
+    ['Monthly', 'monthly'],
+    ['none', null],
+    ['None', null],
+    ['NEVER', null],
+    ['', undefined],
+    ['yearly', undefined],
+    ['null', undefined],
+    ['no', undefined],
+    ['0', undefined],
+  ])('%j: %s', (text, reset) => expect(parseTargetReset(text)).toBe(reset))
 })
 
 describe('readTargets', () => {
@@ -61,7 +79,7 @@ describe('readTargets', () => {
       aTarget({
         limit: wantedLimit,
         disabled: wantedDisabled,
-        written: { limit, disabled },
+        written: { limit, disabled, limitReset: '' },
         keyName: '20260219_Ada Quill_48200001',
         hash: 'h1',
       }),
@@ -78,7 +96,7 @@ describe('readTargets', () => {
         name: '',
         mqId: '',
         limit: 5,
-        written: { limit: '5', disabled: '' },
+        written: { limit: '5', disabled: '', limitReset: '' },
         extra: new Map([['My Notes', 'tutor']]),
       }),
     ])
@@ -100,6 +118,33 @@ describe('readTargets', () => {
       { line: 4, column: 'target_limit', value: '-1', message: limit },
       { line: 5, column: 'email', message: 'is empty, and so is hash: which key is meant?' },
       { line: 6, column: 'hash', value: 'h1', message: 'line 2 is about the same key' },
+    ])
+  })
+
+  it.each([
+    ['', undefined],
+    ['Daily', 'daily'],
+    ['none', null],
+  ])('target_limit_reset %j', (limitReset, wanted) => {
+    const { targets, problems } = read(`${HEADER}\na@x.edu,,,,,,,,h1,${limitReset},weekly`)
+    expect(problems).toEqual([])
+    expect(targets).toMatchObject([{ limitReset: wanted, written: { limitReset } }])
+  })
+
+  it('tells a reset period that cannot be read beside the other cells of its line', () => {
+    const { problems } = read(`${HEADER}\na@x.edu,,,lots,,,,,h1,yearly,\nb@x.edu,,,,,,,,h2,0,`)
+    const message = 'is neither daily, nor weekly, nor monthly, nor none, nor empty'
+    expect(problems).toMatchObject([
+      { line: 2, column: 'target_limit', value: 'lots' },
+      { line: 2, column: 'target_limit_reset', value: 'yearly', message },
+      { line: 3, column: 'target_limit_reset', value: '0', message },
+    ])
+  })
+
+  it('asks for no reset period where the file has no such column', () => {
+    const nine = LIMITS_COLUMNS.slice(0, 9).join(',')
+    expect(read(`${nine}\na@x.edu,,,5,3.00,,false,,h1`).targets).toMatchObject([
+      { limit: 5, limitReset: undefined, written: { limitReset: '' } },
     ])
   })
 
@@ -205,16 +250,18 @@ describe('nextLimits', () => {
     ...student,
     targetLimit: '',
     targetDisabled: '',
+    targetLimitReset: '',
     keyName: of.name,
     hash: of.hash,
-    actual: { limit: of.limit, disabled: of.disabled },
+    actual: { limit: of.limit, disabled: of.disabled, limitReset: of.limitReset },
     extra: new Map(),
   })
   const target = aTarget({
     hash: 'h1',
     limit: 5,
     disabled: true,
-    written: { limit: '$5', disabled: 'YES' },
+    limitReset: 'weekly',
+    written: { limit: '$5', disabled: 'YES', limitReset: 'Weekly' },
     extra: new Map([['note', 'tutor']]),
   })
 
@@ -233,6 +280,7 @@ describe('nextLimits', () => {
         ...row(ADA, key),
         targetLimit: '$5',
         targetDisabled: 'YES',
+        targetLimitReset: 'Weekly',
         extra: new Map([['note', 'tutor']]),
       },
     ])
@@ -245,10 +293,12 @@ describe('nextLimits', () => {
 
   const gone = { hash: 'gone', keyName: '20250219_Bo Reed_48200002', ...BO, line: 9 }
   it.each<[string, Partial<Target>, boolean]>([
-    ['a limit', { limit: 5, written: { limit: '5', disabled: '' } }, true],
-    ['a limit of zero', { limit: 0, written: { limit: '0', disabled: '' } }, true],
-    ['no limit', { limit: null, written: { limit: 'unlimited', disabled: '' } }, true],
-    ['enabling', { disabled: false, written: { limit: '', disabled: 'false' } }, true],
+    ['a limit', { limit: 5, written: { limit: '5', disabled: '', limitReset: '' } }, true],
+    ['a limit of zero', { limit: 0, written: { limit: '0', disabled: '', limitReset: '' } }, true],
+    ['no limit', { limit: null, written: { limit: 'unlimited', disabled: '', limitReset: '' } }, true],
+    ['enabling', { disabled: false, written: { limit: '', disabled: 'false', limitReset: '' } }, true],
+    ['a reset', { limitReset: 'daily', written: { limit: '', disabled: '', limitReset: 'daily' } }, true],
+    ['no reset', { limitReset: null, written: { limit: '', disabled: '', limitReset: 'none' } }, true],
     ['nothing, but with a note', { extra: new Map([['note', 'ask Bo']]) }, true],
     ['nothing', { extra: new Map([['note', '']]) }, false],
   ])('a row of no key of the class that asks for %s is kept: %s', (_, over, kept) => {
@@ -256,11 +306,12 @@ describe('nextLimits', () => {
       [],
       [{ target: aTarget({ ...gone, ...over }), key: undefined, why: 'no such key' }],
     )
-    const { limit, disabled } = over.written ?? { limit: '', disabled: '' }
+    const { limit, disabled, limitReset } = over.written ?? { limit: '', disabled: '', limitReset: '' }
     const expected = {
       ...BO,
       targetLimit: limit,
       targetDisabled: disabled,
+      targetLimitReset: limitReset,
       keyName: gone.keyName,
       hash: 'gone',
       actual: undefined,
@@ -271,7 +322,13 @@ describe('nextLimits', () => {
 
   it('keeps a target about a key of somebody who has left the roster, with what is', () => {
     expect(nextLimits([], [{ target, key }])).toEqual([
-      { ...row(ADA, key), targetLimit: '$5', targetDisabled: 'YES', extra: new Map([['note', 'tutor']]) },
+      {
+        ...row(ADA, key),
+        targetLimit: '$5',
+        targetDisabled: 'YES',
+        targetLimitReset: 'Weekly',
+        extra: new Map([['note', 'tutor']]),
+      },
     ])
     expect(nextLimits([], [{ target: aTarget({ hash: 'h1' }), key }])).toEqual([])
   })
@@ -291,7 +348,7 @@ describe('nextLimits', () => {
         const targets: FoundTarget[] = wishes.map(({ hash, limit, known }, i) => {
           const free = known && !taken.has(hash)
           taken.add(hash)
-          const written = { limit, disabled: '' }
+          const written = { limit, disabled: '', limitReset: '' }
           const value = limit === '' ? undefined : limit === '5' ? 5 : null
           return {
             target: aTarget({ line: i + 2, hash: `h${hash}`, limit: value, written }),

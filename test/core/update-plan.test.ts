@@ -9,9 +9,10 @@ const target = (over: Partial<Target>): Target => ({
   ...WHO,
   limit: undefined,
   disabled: undefined,
+  limitReset: undefined,
   keyName: 'an old name',
   hash: '',
-  written: { limit: '', disabled: '' },
+  written: { limit: '', disabled: '', limitReset: '' },
   extra: new Map(),
   ...over,
 })
@@ -31,10 +32,21 @@ describe('planUpdate', () => {
       { limit: 3, disabled: false },
       { limit: { from: 3, to: 5 }, disabled: { from: false, to: true } },
     ],
+    [{ limitReset: 'daily' }, { limitReset: null }, { limitReset: { from: null, to: 'daily' } }],
+    [{ limitReset: null }, { limitReset: 'weekly' }, { limitReset: { from: 'weekly', to: null } }],
+    [
+      { limit: 5, disabled: true, limitReset: 'monthly' },
+      { limit: 3, disabled: false, limitReset: 'daily' },
+      {
+        limit: { from: 3, to: 5 },
+        disabled: { from: false, to: true },
+        limitReset: { from: 'daily', to: 'monthly' },
+      },
+    ],
     // One request with what differs, and nothing else.
     [{ limit: 3, disabled: true }, { limit: 3, disabled: false }, { disabled: { from: false, to: true } }],
     [{ limit: 5, disabled: false }, { limit: 3, disabled: false }, { limit: { from: 3, to: 5 } }],
-  ])('%j, where it is %j', (wants, is, change) => {
+  ] as [Partial<Target>, object, object][])('%j, where it is %j', (wants, is, change) => {
     const { changes, unchanged } = planUpdate([found(wants, is)])
     const { name: keyName, hash } = aKey()
     expect(changes).toStrictEqual([{ kind: 'update', ...WHO, keyName, hash, ...change }])
@@ -47,12 +59,15 @@ describe('planUpdate', () => {
     [{ limit: 0.3 }, { limit: 0.1 + 0.2 }],
     [{ limit: null }, { limit: null }],
     [{ limit: 0 }, { limit: 0 }],
+    [{}, { limitReset: 'daily' }],
+    [{ limitReset: null }, { limitReset: null }],
+    [{ limitReset: 'daily' }, { limitReset: 'daily' }],
     [{ disabled: true }, { disabled: true }],
     [
       { limit: null, disabled: false },
       { limit: null, disabled: false },
     ],
-  ])('%j, where it is %j: nothing', (wants, is) => {
+  ] as [Partial<Target>, object][])('%j, where it is %j: nothing', (wants, is) => {
     expect(planUpdate([found(wants, is)])).toEqual({
       version: 1,
       command: 'update',

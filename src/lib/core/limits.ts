@@ -1,7 +1,7 @@
 import type { Problem } from './errors.js'
 import type { Key } from './key.js'
 import { mqIdKey, mqIdOfKeyName } from './key-name.js'
-import { type Limit, parseLimit } from './money.js'
+import { type Limit, type LimitReset, parseLimit, parseLimitReset } from './money.js'
 import { byEmail } from './student.js'
 import { cell, missingColumns, type Row, type Table } from './table.js'
 
@@ -16,6 +16,9 @@ export const LIMITS_COLUMNS = [
   'actual_disabled',
   'key_name',
   'hash',
+  // Behind the nine of the Python tool, so that whoever counts columns finds them where they were.
+  'target_limit_reset',
+  'actual_limit_reset',
 ] as const
 
 /** One row of limits.csv: what the instructor asks for one key. */
@@ -29,10 +32,12 @@ export interface Target {
   limit: Limit | undefined
   /** Undefined asks for nothing: "as it is". */
   disabled: boolean | undefined
+  /** Undefined asks for nothing: "as it is". */
+  limitReset: LimitReset | undefined
   keyName: string
   hash: string
   /** The target cells as the instructor wrote them, to be written back unchanged. */
-  written: { limit: string; disabled: string }
+  written: { limit: string; disabled: string; limitReset: string }
   /** Cells of columns that are the instructor's own, by the header as the file spells it. */
   extra: ReadonlyMap<string, string>
 }
@@ -44,6 +49,15 @@ const NO = new Set(['false', 'no', 'n', '0'])
 export function parseDisabled(text: string): boolean | undefined {
   const word = text.trim().toLowerCase()
   return YES.has(word) ? true : NO.has(word) ? false : undefined
+}
+
+const NEVER = new Set(['none', 'never'])
+
+/** Reads a reset period that is asked for, in any case: `none` and `never` are no reset. Undefined for anything else. */
+export function parseTargetReset(text: string): LimitReset | undefined {
+  const word = text.trim().toLowerCase()
+  if (NEVER.has(word)) return null
+  return word === '' ? undefined : parseLimitReset(word)
 }
 
 /** Understands limits.csv; every cell that cannot be read, and every key that has two rows, is a problem. */
@@ -82,6 +96,11 @@ function cellProblems(row: Row): Problem[] {
     const message = 'is neither true, nor false, nor empty'
     problems.push({ line: row.line, column: 'target_disabled', value: disabled, message })
   }
+  const limitReset = cell(row, 'target_limit_reset')
+  if (limitReset !== '' && parseTargetReset(limitReset) === undefined) {
+    const message = 'is neither daily, nor weekly, nor monthly, nor none, nor empty'
+    problems.push({ line: row.line, column: 'target_limit_reset', value: limitReset, message })
+  }
   if (cell(row, 'hash') === '' && cell(row, 'email') === '') {
     problems.push({
       line: row.line,
@@ -95,7 +114,11 @@ function cellProblems(row: Row): Problem[] {
 const OURS: ReadonlySet<string> = new Set(LIMITS_COLUMNS)
 
 function toTarget(row: Row, table: Table): Target {
-  const written = { limit: cell(row, 'target_limit'), disabled: cell(row, 'target_disabled') }
+  const written = {
+    limit: cell(row, 'target_limit'),
+    disabled: cell(row, 'target_disabled'),
+    limitReset: cell(row, 'target_limit_reset'),
+  }
   return {
     line: row.line,
     email: cell(row, 'email'),
@@ -103,6 +126,7 @@ function toTarget(row: Row, table: Table): Target {
     mqId: cell(row, 'mq_id'),
     limit: written.limit === '' ? undefined : parseLimit(written.limit),
     disabled: written.disabled === '' ? undefined : parseDisabled(written.disabled),
+    limitReset: parseTargetReset(written.limitReset),
     keyName: cell(row, 'key_name'),
     hash: cell(row, 'hash'),
     written,
@@ -173,10 +197,11 @@ export interface LimitsRow {
   mqId: string
   targetLimit: string
   targetDisabled: string
+  targetLimitReset: string
   keyName: string
   hash: string
   /** Undefined where OpenRouter has no such key any more: the row is kept for its target. */
-  actual: { limit: Limit; disabled: boolean } | undefined
+  actual: { limit: Limit; disabled: boolean; limitReset: LimitReset } | undefined
   extra: ReadonlyMap<string, string>
 }
 
@@ -198,9 +223,9 @@ export function nextLimits(
 }
 
 function asksForSomething(target: Target): boolean {
-  return (
-    target.limit !== undefined || target.disabled !== undefined || [...target.extra.values()].some(Boolean)
-  )
+  const { limit, disabled, limitReset, extra } = target
+  const asked = [limit, disabled, limitReset].some((value) => value !== undefined)
+  return asked || [...extra.values()].some(Boolean)
 }
 
 function limitsRow(
@@ -214,9 +239,10 @@ function limitsRow(
     mqId: person.mqId,
     targetLimit: target?.written.limit ?? '',
     targetDisabled: target?.written.disabled ?? '',
+    targetLimitReset: target?.written.limitReset ?? '',
     keyName: key?.name ?? target?.keyName ?? '',
     hash: key?.hash ?? target?.hash ?? '',
-    actual: key && { limit: key.limit, disabled: key.disabled },
+    actual: key && { limit: key.limit, disabled: key.disabled, limitReset: key.limitReset },
     extra: target?.extra ?? new Map(),
   }
 }

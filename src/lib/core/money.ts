@@ -39,6 +39,11 @@ export function parseLimitReset(text: string): LimitReset | undefined {
   return word === 'daily' || word === 'weekly' || word === 'monthly' ? word : undefined
 }
 
+/** A reset period for a file and for a person: `daily`, `weekly`, `monthly` or `none`. */
+export function resetText(reset: LimitReset): string {
+  return reset ?? 'none'
+}
+
 /** Whether two limits are the same amount to a millionth of a dollar, or both are no limit. */
 export function sameLimit(a: Limit, b: Limit): boolean {
   if (a === null || b === null) return a === b

@@ -1,6 +1,6 @@
 import type { Key } from './key.js'
 import type { FoundTarget } from './limits.js'
-import { type Limit, sameLimit } from './money.js'
+import { type Limit, type LimitReset, sameLimit } from './money.js'
 import type { StudentRef } from './provision-plan.js'
 
 /** Brings one key to what limits.csv asks for, in one request. */
@@ -12,6 +12,8 @@ export interface UpdateKey extends StudentRef {
   limit?: { from: Limit; to: Limit }
   /** Absent where the key stays as it is. */
   disabled?: { from: boolean; to: boolean }
+  /** Null never refills. Absent where the period stays. */
+  limitReset?: { from: LimitReset; to: LimitReset }
 }
 
 /** The changes that make OpenRouter agree with limits.csv. Data: it can be shown, stored and applied. */
@@ -58,7 +60,11 @@ function difference(target: FoundTarget['target'], key: Key): UpdateKey | undefi
     target.disabled !== undefined && target.disabled !== key.disabled
       ? { from: key.disabled, to: target.disabled }
       : undefined
-  if (!limit && !disabled) return undefined
+  const limitReset =
+    target.limitReset !== undefined && target.limitReset !== key.limitReset
+      ? { from: key.limitReset, to: target.limitReset }
+      : undefined
+  if (!limit && !disabled && !limitReset) return undefined
   const { email, name, mqId } = target
   return {
     kind: 'update',
@@ -69,5 +75,6 @@ function difference(target: FoundTarget['target'], key: Key): UpdateKey | undefi
     hash: key.hash,
     ...(limit && { limit }),
     ...(disabled && { disabled }),
+    ...(limitReset && { limitReset }),
   }
 }
