@@ -28,6 +28,7 @@ function aTarget(over: Partial<Target> = {}): Target {
     limitReset: undefined,
     keyName: '',
     hash: '',
+    actualLimit: undefined,
     written: { limit: '', disabled: '', limitReset: '' },
     extra: new Map(),
     ...over,
@@ -69,6 +70,8 @@ describe('readTargets', () => {
     ['$5.00', 'TRUE', 5, true],
     ['0', 'no', 0, false],
     ['Unlimited', 'false', null, false],
+    ['+5', '', { add: 5 }, undefined],
+    ['+ $2.50', 'no', { add: 2.5 }, false],
     ['', 'true', undefined, true],
   ])('target_limit %j and target_disabled %j', (limit, disabled, wantedLimit, wantedDisabled) => {
     const { targets, problems } = read(
@@ -79,6 +82,7 @@ describe('readTargets', () => {
       aTarget({
         limit: wantedLimit,
         disabled: wantedDisabled,
+        actualLimit: 3,
         written: { limit, disabled, limitReset: '' },
         keyName: '20260219_Ada Quill_48200001',
         hash: 'h1',
@@ -147,6 +151,26 @@ describe('readTargets', () => {
       { limit: 5, limitReset: undefined, written: { limitReset: '' } },
     ])
   })
+
+  it.each([
+    ['3.00', 3],
+    ['unlimited', null],
+    ['', undefined],
+    ['?', undefined],
+  ])('takes %j for what the limit was', (actual, limit) => {
+    const { targets, problems } = read(`${HEADER}\na@x.edu,,,,${actual},,,,h1,,`)
+    expect(problems).toEqual([])
+    expect(targets).toMatchObject([{ actualLimit: limit }])
+  })
+
+  it.each(['-5', '+', '+-5', '++5', '+5%', '+1,50', '+unlimited', '5+', '+1e2', '+$$5', '+1 0'])(
+    'target_limit %j is a problem',
+    (limit) => {
+      expect(read(`${HEADER}\na@x.edu,,,"${limit}",,,,,h1,,`).problems).toMatchObject([
+        { line: 2, column: 'target_limit', value: limit },
+      ])
+    },
+  )
 
   it('names the first line of three about one key both times', () => {
     const { problems } = read(`${HEADER}\na@x.edu,,,,,,,,h1\nb@x.edu,,,,,,,,h1\nc@x.edu,,,,,,,,h1`)
@@ -272,6 +296,33 @@ describe('nextLimits', () => {
       { student: ADA, key },
     ]
     expect(nextLimits(keys, [])).toEqual([row(ADA, key), row(BO, bos)])
+  })
+
+  it('writes the amount in the place of a relative target that is reached, and of no other', () => {
+    const more = (hash: string) =>
+      aTarget({ hash, limit: { add: 5 }, written: { limit: '+5', disabled: '', limitReset: '' } })
+    const two = aKey({ hash: 'h2', limit: 3 })
+    const gone = aKey({ hash: 'h3', limit: 8.5 })
+    const found = [
+      { target: more('h1'), key },
+      { target: more('h2'), key: two },
+      { target: more('h3'), key: gone },
+      { target: more('h4'), key: undefined, why: 'no such key' },
+    ]
+    const keys = [
+      { student: ADA, key },
+      { student: ADA, key: two },
+    ]
+    const reached = new Map([
+      ['h1', 8],
+      ['h3', 8.5],
+    ])
+    expect(nextLimits(keys, found, reached).map((each) => [each.hash, each.targetLimit])).toEqual([
+      ['h1', '8.00'],
+      ['h2', '+5'],
+      ['h3', '8.50'],
+      ['h4', '+5'],
+    ])
   })
 
   it('keeps targets as they are written, beside what is', () => {

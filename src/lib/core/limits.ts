@@ -1,7 +1,15 @@
 import type { Problem } from './errors.js'
 import type { Key } from './key.js'
 import { mqIdKey, mqIdOfKeyName } from './key-name.js'
-import { type Limit, type LimitReset, parseLimit, parseLimitReset } from './money.js'
+import {
+  type Limit,
+  type LimitReset,
+  parseLimit,
+  parseLimitReset,
+  parseRaise,
+  type Usd,
+  usdText,
+} from './money.js'
 import { byEmail } from './student.js'
 import { cell, missingColumns, type Row, type Table } from './table.js'
 
@@ -21,6 +29,16 @@ export const LIMITS_COLUMNS = [
   'actual_limit_reset',
 ] as const
 
+/** A target that is relative to what the key may spend: `+5` asks for so many dollars more. */
+export interface Raise {
+  add: Usd
+}
+
+/** Whether a target limit is relative. */
+export function isRaise(limit: Limit | Raise | undefined): limit is Raise {
+  return typeof limit === 'object' && limit !== null
+}
+
 /** One row of limits.csv: what the instructor asks for one key. */
 export interface Target {
   /** Line in the file; the header is line 1. */
@@ -29,13 +47,15 @@ export interface Target {
   name: string
   mqId: string
   /** Undefined asks for nothing: "as it is". */
-  limit: Limit | undefined
+  limit: Limit | Raise | undefined
   /** Undefined asks for nothing: "as it is". */
   disabled: boolean | undefined
   /** Undefined asks for nothing: "as it is". */
   limitReset: LimitReset | undefined
   keyName: string
   hash: string
+  /** The limit that the key had when the file was written; undefined where it does not say. */
+  actualLimit: Limit | undefined
   /** The target cells as the instructor wrote them, to be written back unchanged. */
   written: { limit: string; disabled: string; limitReset: string }
   /** Cells of columns that are the instructor's own, by the header as the file spells it. */
@@ -49,6 +69,11 @@ const NO = new Set(['false', 'no', 'n', '0'])
 export function parseDisabled(text: string): boolean | undefined {
   const word = text.trim().toLowerCase()
   return YES.has(word) ? true : NO.has(word) ? false : undefined
+}
+
+function parseTargetLimit(text: string): Limit | Raise | undefined {
+  const add = parseRaise(text)
+  return add === undefined ? parseLimit(text) : { add }
 }
 
 const NEVER = new Set(['none', 'never'])
@@ -87,7 +112,7 @@ export function readTargets(table: Table): { targets: Target[]; problems: Proble
 function cellProblems(row: Row): Problem[] {
   const problems: Problem[] = []
   const limit = cell(row, 'target_limit')
-  if (limit !== '' && parseLimit(limit) === undefined) {
+  if (limit !== '' && parseTargetLimit(limit) === undefined) {
     const message = 'is neither an amount of dollars, nor unlimited, nor empty'
     problems.push({ line: row.line, column: 'target_limit', value: limit, message })
   }
@@ -124,11 +149,12 @@ function toTarget(row: Row, table: Table): Target {
     email: cell(row, 'email'),
     name: cell(row, 'name'),
     mqId: cell(row, 'mq_id'),
-    limit: written.limit === '' ? undefined : parseLimit(written.limit),
+    limit: written.limit === '' ? undefined : parseTargetLimit(written.limit),
     disabled: written.disabled === '' ? undefined : parseDisabled(written.disabled),
     limitReset: parseTargetReset(written.limitReset),
     keyName: cell(row, 'key_name'),
     hash: cell(row, 'hash'),
+    actualLimit: parseLimit(cell(row, 'actual_limit')),
     written,
     extra: new Map(
       [...table.titles]
@@ -210,16 +236,19 @@ export interface LimitsRow {
  * for. A row about a key that is neither of the class nor asked for anything is dropped.
  * @param keys the keys of the class with their students
  * @param found the targets of the present file
+ * @param reached the relative targets that are reached, by hash: the amount stands in the cell from then on, so that
+ * it asks for nothing more
  */
 export function nextLimits(
   keys: readonly { student: { email: string; name: string; mqId: string }; key: Key }[],
   found: readonly FoundTarget[],
+  reached: ReadonlyMap<string, Usd> = new Map(),
 ): LimitsRow[] {
   const targetOf = new Map(found.flatMap((f) => (f.key ? [[f.key.hash, f.target] as const] : [])))
-  const ofClass = keys.map(({ student, key }) => limitsRow(student, key, targetOf.get(key.hash)))
+  const ofClass = keys.map(({ student, key }) => limitsRow(student, key, targetOf.get(key.hash), reached))
   const written = new Set(keys.map(({ key }) => key.hash))
   const others = found.filter((f) => !(f.key && written.has(f.key.hash)) && asksForSomething(f.target))
-  return [...ofClass, ...others.map((f) => limitsRow(f.target, f.key, f.target))].sort(byEmail)
+  return [...ofClass, ...others.map((f) => limitsRow(f.target, f.key, f.target, reached))].sort(byEmail)
 }
 
 function asksForSomething(target: Target): boolean {
@@ -232,12 +261,14 @@ function limitsRow(
   person: { email: string; name: string; mqId: string },
   key: Key | undefined,
   target: Target | undefined,
+  reached: ReadonlyMap<string, Usd>,
 ): LimitsRow {
+  const amount = key && reached.get(key.hash)
   return {
     email: person.email,
     name: person.name,
     mqId: person.mqId,
-    targetLimit: target?.written.limit ?? '',
+    targetLimit: amount === undefined ? (target?.written.limit ?? '') : usdText(amount),
     targetDisabled: target?.written.disabled ?? '',
     targetLimitReset: target?.written.limitReset ?? '',
     keyName: key?.name ?? target?.keyName ?? '',

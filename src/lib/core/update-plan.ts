@@ -1,7 +1,8 @@
 import type { Key } from './key.js'
-import type { FoundTarget } from './limits.js'
+import { type FoundTarget, isRaise, type Target } from './limits.js'
 import { type Limit, type LimitReset, sameLimit } from './money.js'
 import type { StudentRef } from './provision-plan.js'
+import { relativeTargets } from './relative-targets.js'
 
 /** Brings one key to what limits.csv asks for, in one request. */
 export interface UpdateKey extends StudentRef {
@@ -24,21 +25,31 @@ export interface UpdatePlan {
   changes: UpdateKey[]
   /** How many rows ask for nothing, or for what already is. */
   unchanged: number
-  /** Rows that match no key: nothing is done for them. */
+  /** Rows that match no key, or ask a key for what it cannot have: nothing is done for them. */
   unmatched: { line: number; email: string; name: string; hash: string; why: string }[]
 }
 
-/** Plans one change for each row whose targets differ from what OpenRouter says. */
-export function planUpdate(found: readonly FoundTarget[]): UpdatePlan {
+/**
+ * Plans one change for each row whose targets differ from what OpenRouter says.
+ * @param relative what each relative target comes to
+ */
+export function planUpdate(found: readonly FoundTarget[], relative = relativeTargets(found, [])): UpdatePlan {
+  const amounts = new Map(relative.map(({ hash, target }) => [hash, target]))
   const changes: UpdateKey[] = []
   const unmatched: UpdatePlan['unmatched'] = []
   for (const { target, key, why } of found) {
+    const { line, email, name, hash } = target
     if (!key) {
-      const { line, email, name, hash } = target
       unmatched.push({ line, email, name, hash, why: why ?? 'no such key' })
       continue
     }
-    const change = difference(target, key)
+    const wanted = isRaise(target.limit) ? amounts.get(key.hash) : target.limit
+    if (isRaise(target.limit) && wanted === undefined) {
+      const none = `its key has no limit that ${target.written.limit} could be added to`
+      unmatched.push({ line, email, name, hash, why: none })
+      continue
+    }
+    const change = difference(target, wanted, key)
     if (change) changes.push(change)
   }
   return {
@@ -50,12 +61,10 @@ export function planUpdate(found: readonly FoundTarget[]): UpdatePlan {
   }
 }
 
-/** The change that brings a key to its target, or undefined where they agree. */
-function difference(target: FoundTarget['target'], key: Key): UpdateKey | undefined {
+/** The change that brings a key to its target and a limit, or undefined where they agree. */
+function difference(target: Target, wanted: Limit | undefined, key: Key): UpdateKey | undefined {
   const limit =
-    target.limit !== undefined && !sameLimit(target.limit, key.limit)
-      ? { from: key.limit, to: target.limit }
-      : undefined
+    wanted !== undefined && !sameLimit(wanted, key.limit) ? { from: key.limit, to: wanted } : undefined
   const disabled =
     target.disabled !== undefined && target.disabled !== key.disabled
       ? { from: key.disabled, to: target.disabled }

@@ -13,6 +13,7 @@ import {
   planProvision,
   studentRef,
 } from '../core/provision-plan.js'
+import { reachedTargets } from '../core/relative-targets.js'
 import type { ProvisionResult } from '../core/results.js'
 import { withoutPlaceholders } from '../core/roster.js'
 import type { Student } from '../core/student.js'
@@ -122,13 +123,15 @@ export class ProvisionJob {
   }
 
   async #writeFiles(limits: string): Promise<string> {
+    const intended = await this.session.ledger.relativeTargets()
     // The instructor may have saved the file while the run was at work.
     this.#targets = await loadTargetsIfThere(limits)
     const { keys } = this.run
     const { matched } = matchKeys(keys, this.#students, this.#input.today)
     const people = everybody(this.#students, await this.session.ledger.students())
     const rows = matched.map(({ student, key }) => ({ student: studentRef(student), key }))
-    await saveLimits(limits, nextLimits(rows, findClassTargets(this.#targets, keys, people)))
+    const found = findClassTargets(this.#targets, keys, people)
+    await saveLimits(limits, nextLimits(rows, found, reachedTargets(found, intended)))
     this.#files.limits = limits
     this.#files.snapshot = await saveSnapshot('.', matched, new Date())
     return `${limits}, ${this.#files.snapshot}`
