@@ -1,5 +1,6 @@
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import type { Key } from '../lib/core/key.js'
+import type { LimitReset } from '../lib/core/money.js'
 import { ledgerTime } from '../lib/core/times.js'
 import type { Db } from './connection.js'
 import { changelog, key, keyState, student } from './tables.js'
@@ -22,7 +23,7 @@ export interface KeptKey {
   disabled: boolean
   /** Null for a key of the Python tool that no listing has shown since. */
   knownAt: Date | null
-  limitReset: string | null
+  limitReset: LimitReset
   goneAt: string | null
 }
 

@@ -3,6 +3,7 @@ import type { Creation, KeyRequest } from '../lib/core/creation.js'
 import type { HistoryEntry } from '../lib/core/history.js'
 import type { Key } from '../lib/core/key.js'
 import type { UnassignedKey } from '../lib/core/provision-plan.js'
+import type { RelativeTarget } from '../lib/core/relative-targets.js'
 import type { Drift } from '../lib/core/results.js'
 import type { NewRotation, Rotation } from '../lib/core/rotation-plan.js'
 import type { Person } from '../lib/core/student.js'
@@ -21,6 +22,7 @@ import {
   readHolders,
 } from './keys.js'
 import { addPending, DELETED, dropPending, type Listing, recordListing, recordUsage } from './listings.js'
+import { addRelativeTargets, dropRelativeTargets, readRelativeTargets } from './relative-targets.js'
 import * as rotations from './rotations.js'
 import {
   type LedgerKey,
@@ -241,6 +243,21 @@ export class Ledger {
   /** Forgets changes that were about to be sent, and that OpenRouter has refused or was never asked for. */
   async dropChanges(hashes: readonly string[]): Promise<void> {
     if (hashes.length > 0) this.#write((db) => dropPending(db, hashes))
+  }
+
+  /** What relative targets came to that are not known to be reached. */
+  async relativeTargets(): Promise<RelativeTarget[]> {
+    return this.#read(readRelativeTargets)
+  }
+
+  /** Writes down what relative targets come to, before the first of them is sent. */
+  async intendRelativeTargets(targets: readonly RelativeTarget[], at: Date): Promise<void> {
+    if (targets.length > 0) this.#write((db) => addRelativeTargets(db, targets, at))
+  }
+
+  /** Forgets what relative targets of keys came to: they are reached, or no longer asked for. */
+  async dropRelativeTargets(hashes: readonly string[]): Promise<void> {
+    if (hashes.length > 0) this.#write((db) => dropRelativeTargets(db, hashes))
   }
 
   /** Closes the file; nothing can be asked of the ledger afterwards. */

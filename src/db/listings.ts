@@ -103,12 +103,13 @@ function knowsMore({ knownAt }: KeptKey, listedAt: Date, now: Date): boolean {
  * somebody else's doing. Whatever else has changed is to be seen.
  */
 function withhold(theirs: Key, ours: KeptKey, awaited: readonly Pending[]): Key {
-  const isAwaited = (action: string, value: string) =>
+  const isAwaited = (action: string, value: string | null) =>
     awaited.some((change) => change.action === action && change.newValue === value)
   return {
     ...theirs,
     limit: isAwaited('update_limit', limitText(theirs.limit)) ? ours.creditLimit : theirs.limit,
     disabled: isAwaited('update_disabled', String(theirs.disabled)) ? ours.disabled : theirs.disabled,
+    limitReset: isAwaited('update_limit_reset', theirs.limitReset) ? ours.limitReset : theirs.limitReset,
   }
 }
 

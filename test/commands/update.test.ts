@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import Check from '../../src/commands/check.js'
 import InitDb from '../../src/commands/init-db.js'
 import Provision from '../../src/commands/provision.js'
 import RefreshLimitsFile from '../../src/commands/refresh-limits-file.js'
@@ -117,6 +118,352 @@ describe('what limits.csv asks for', () => {
     await room.ok(Update)
     expect(patches()).toHaveLength(1)
     expect(log()).toEqual([[adas?.hash, 'update_limit', '3.00', '5.00']])
+  })
+})
+
+describe('the reset period', () => {
+  const resetOf = (key: SandboxKey | undefined) => room.sandbox.state.key(key?.hash ?? '')?.limit_reset
+  const resets = () => readCsv('limits.csv').map((row) => [row.target_limit_reset, row.actual_limit_reset])
+
+  test('is sent with whatever else differs, logged with old and new value, and written into the file', async () => {
+    room.sandbox.state.editKey(bilals?.hash ?? '', { limit_reset: 'daily' })
+    await room.ok(RefreshLimitsFile)
+    expect(resets()).toEqual([
+      ['', 'none'],
+      ['', 'daily'],
+      ['', 'none'],
+    ])
+    editLimits({
+      [ada.email]: { target_limit: '5', target_limit_reset: 'Weekly' },
+      [bilal.email]: { target_limit_reset: 'none' },
+    })
+    const { stdout } = await room.ok(Update)
+    expect(stdout).toMatch(/^ADDRESS +NAME +LIMIT +RESET +DISABLED$/m)
+    expect(stdout).toMatch(
+      new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$5\\.00 +none → weekly$`, 'm'),
+    )
+    expect(stdout).toMatch(new RegExp(`^${bilal.email} +Bilal Quill2 +daily → none$`, 'm'))
+    expect(patches()).toHaveLength(2)
+    expect(patches()).toEqual(
+      expect.arrayContaining([
+        { hash: adas?.hash, body: { limit: 5, limit_reset: 'weekly' } },
+        { hash: bilals?.hash, body: { limit_reset: null } },
+      ]),
+    )
+    expect([resetOf(adas), resetOf(bilals)]).toEqual(['weekly', null])
+    expect(log().filter(([, action]) => String(action).startsWith('update_'))).toEqual(
+      expect.arrayContaining([
+        [adas?.hash, 'update_limit_reset', null, 'weekly'],
+        [bilals?.hash, 'update_limit_reset', 'daily', null],
+      ]),
+    )
+    expect(resets()).toEqual([
+      ['Weekly', 'weekly'],
+      ['none', 'none'],
+      ['', 'none'],
+    ])
+    expect(query('keys.db', 'SELECT * FROM pending_change')).toEqual([])
+    await room.ok(Update)
+    expect(patches()).toHaveLength(2)
+  })
+
+  test('has no column in the table where none is to change, and none is sent', async () => {
+    editLimits({ [ada.email]: { target_limit: '5' }, [bilal.email]: { target_limit_reset: 'never' } })
+    const { stdout } = await room.ok(Update)
+    expect(stdout).not.toContain('RESET')
+    expect(patches()).toEqual([{ hash: adas?.hash, body: { limit: 5 } }])
+  })
+
+  test('is in the plan with --json, and another word is a problem of the file', async () => {
+    editLimits({ [ada.email]: { target_limit_reset: 'MONTHLY' } })
+    const { json } = await room.ok(Update, '--dry-run', '--json')
+    expect(json.changes).toMatchObject([{ hash: adas?.hash, limitReset: { from: null, to: 'monthly' } }])
+    editLimits({ [ada.email]: { target_limit_reset: 'yearly' }, [bilal.email]: { target_limit: 'lots' } })
+    const { json: refused, exitCode } = await room.run(Update, '--json')
+    expect(exitCode).toBe(2)
+    expect(refused.error.problems).toMatchObject([
+      { line: 2, column: 'target_limit_reset', value: 'yearly' },
+      { line: 3, column: 'target_limit', value: 'lots' },
+    ])
+    expect(patches()).toEqual([])
+  })
+
+  test('that OpenRouter did not take over is a failure', async () => {
+    editLimits({ [ada.email]: { target_limit_reset: 'daily' } })
+    room.sandbox.faults.add({
+      method: 'PATCH',
+      effect: { kind: 'wrong-shape', body: { data: { ...adas, secret: undefined, limit_reset: 'weekly' } } },
+    })
+    const { json, exitCode } = await room.run(Update, '--json')
+    expect(exitCode).toBe(3)
+    expect(json.students).toMatchObject([
+      { outcome: 'failed', reason: 'OpenRouter says limit_reset weekly instead of daily' },
+    ])
+    expect(log()).toEqual([])
+  })
+})
+
+describe('a relative target', () => {
+  const targets = () => readCsv('limits.csv').map((row) => [row.target_limit, row.actual_limit])
+  const kept = () =>
+    query('keys.db', 'SELECT key_hash, written, target FROM relative_target').map(Object.values)
+
+  test('is added to what OpenRouter says, logged, and becomes the amount in the file', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' }, [bilal.email]: { target_limit: '+ $0.10' } })
+    const { stdout } = await room.ok(Update)
+    expect(stdout).toMatch(new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$8\\.00`, 'm'))
+    expect(patches()).toHaveLength(2)
+    expect(patches()).toEqual(
+      expect.arrayContaining([
+        { hash: adas?.hash, body: { limit: 8 } },
+        { hash: bilals?.hash, body: { limit: 3.1 } },
+      ]),
+    )
+    expect(log()).toHaveLength(2)
+    expect(log()).toContainEqual([adas?.hash, 'update_limit', '3.00', '8.00'])
+    expect(targets()).toEqual([
+      ['8.00', '8.00'],
+      ['3.10', '3.10'],
+      ['', 'unlimited'],
+    ])
+    expect(kept()).toEqual([])
+    await room.ok(Update)
+    expect(patches()).toHaveLength(2)
+  })
+
+  test('is added again when it is written again', async () => {
+    for (const limit of [8, 13, 18]) {
+      editLimits({ [ada.email]: { target_limit: '+5' } })
+      await room.ok(Update)
+      expect(limitOf(adas)).toBe(limit)
+    }
+    expect(log().map((row) => row.slice(2))).toEqual([
+      ['3.00', '8.00'],
+      ['8.00', '13.00'],
+      ['13.00', '18.00'],
+    ])
+  })
+
+  test('is added to what was changed at OpenRouter since', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' } })
+    room.sandbox.state.editKey(adas?.hash ?? '', { limit: 0.1 })
+    await room.ok(Update)
+    expect(limitOf(adas)).toBe(5.1)
+  })
+
+  test('is shown by a dry run, which writes nothing and spends nothing of it', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' } })
+    const before = folderState()
+    for (let n = 0; n < 2; n++) {
+      const { stdout } = await room.ok(Update, '--dry-run')
+      expect(stdout).toMatch(new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$8\\.00`, 'm'))
+    }
+    const { json } = await room.ok(Update, '--dry-run', '--json')
+    expect(json.changes).toMatchObject([{ hash: adas?.hash, limit: { from: 3, to: 8 } }])
+    expect(folderState()).toEqual(before)
+  })
+
+  test('of a key without a limit is a warning, the row is kept, and the rest goes on', async () => {
+    editLimits({ [bilal.email]: { target_limit: '+1' }, [chiara.email]: { target_limit: '+5' } })
+    const { stdout } = await room.ok(Update)
+    expect(stdout).toContain(
+      `Warning: line 4 (${chiara.email}): its key has no limit that +5 could be added to. The row is left as it is.`,
+    )
+    expect(patches()).toEqual([{ hash: bilals?.hash, body: { limit: 4 } }])
+    expect(targets()[2]).toEqual(["'+5", 'unlimited'])
+    expect(kept()).toEqual([])
+  })
+
+  test('stays as it is written in a file that refresh-limits-file or provision writes', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' }, [bilal.email]: { target_limit: '+ $2.50' } })
+    const { stdout } = await room.ok(RefreshLimitsFile)
+    expect(stdout).toMatch(new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$8\\.00`, 'm'))
+    await room.ok(Provision)
+    expect(targets().slice(0, 2)).toEqual([
+      ["'+5", '3.00'],
+      ["'+ $2.50", '3.00'],
+    ])
+    await room.ok(Update)
+    expect([limitOf(adas), limitOf(bilals)]).toEqual([8, 5.5])
+  })
+
+  test('that is refused stays, and means the same amount in the next run', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' }, [bilal.email]: { target_limit: '+5' } })
+    const fault = room.sandbox.faults.add({
+      method: 'PATCH',
+      path: new RegExp(bilals?.hash ?? ''),
+      effect: { kind: 'error', status: 400 },
+    })
+    expect((await room.run(Update)).exitCode).toBe(3)
+    expect(targets().slice(0, 2)).toEqual([
+      ['8.00', '8.00'],
+      ["'+5", '3.00'],
+    ])
+    expect(kept()).toEqual([[bilals?.hash, '+5', 8]])
+    fault.remove()
+    await room.ok(Update)
+    expect([limitOf(adas), limitOf(bilals)]).toEqual([8, 8])
+    expect(kept()).toEqual([])
+  })
+
+  test('that is refused, and then taken back, is forgotten: the same words later are a new wish', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' } })
+    const fault = room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'error', status: 400 } })
+    expect((await room.run(Update)).exitCode).toBe(3)
+    fault.remove()
+    editLimits({ [ada.email]: { target_limit: '' } })
+    await room.ok(Update, '--dry-run')
+    expect(kept()).toHaveLength(1)
+    await room.ok(Update)
+    expect(kept()).toEqual([])
+    room.sandbox.state.editKey(adas?.hash ?? '', { limit: 10 })
+    editLimits({ [ada.email]: { target_limit: '+5' } })
+    await room.ok(Update)
+    expect(limitOf(adas)).toBe(15)
+  })
+
+  test('is not added twice where the limit came true, and another change of the key did not', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5', target_disabled: 'true' } })
+    room.sandbox.faults.add({
+      method: 'PATCH',
+      nth: 1,
+      effect: { kind: 'wrong-shape', body: { data: { ...adas, secret: undefined, limit: 8 } } },
+    })
+    room.sandbox.state.editKey(adas?.hash ?? '', { limit: 3 })
+    expect((await room.run(Update)).exitCode).toBe(3)
+    expect(targets()[0]).toEqual(['8.00', '8.00'])
+    await room.ok(Update)
+    expect([limitOf(adas), isDisabled(adas)]).toEqual([8, true])
+  })
+
+  test('of a row that means its key by the address becomes the amount, though the key is disabled with it', async () => {
+    room.giveKey(ada, { disabled: true, limit: 1 })
+    writeLimits([{ email: ada.email, target_limit: '+5', target_disabled: 'true' }])
+    await room.ok(Update)
+    const row = readCsv('limits.csv').find(({ hash }) => hash === adas?.hash)
+    expect(row).toMatchObject({ target_limit: '8.00', actual_limit: '8.00', actual_disabled: 'true' })
+    expect(readCsv('limits.csv')).toHaveLength(4)
+    await room.ok(Update)
+    expect(patches()).toHaveLength(1)
+  })
+
+  test('stays with all others where the run is ended early, and nothing is added twice', async () => {
+    const many = students(20)
+    writeRoster(many)
+    for (const each of many.slice(3)) room.giveKey(each)
+    room.sandbox.state.editKey(chiaras?.hash ?? '', { limit: 3 })
+    writeLimits(many.map((each) => ({ email: each.email, target_limit: '+5' })))
+    const before = readFileSync('limits.csv', 'utf8')
+    const fault = room.sandbox.faults.add({
+      method: 'PATCH',
+      while: () => patches().length > 10,
+      effect: { kind: 'error', status: 401 },
+    })
+    expect((await room.run(Update)).exitCode).toBe(1)
+    expect(readFileSync('limits.csv', 'utf8')).toBe(before)
+    expect(kept()).toHaveLength(20)
+    fault.remove()
+    const { json } = await room.ok(Update, '--json')
+    expect(json.counts).toEqual({ updated: 10 })
+    expect(room.sandbox.state.keys().map(({ limit }) => limit)).toEqual(many.map(() => 8))
+    expect(log()).toHaveLength(21)
+    expect(kept()).toEqual([])
+  })
+
+  test('in other words, that the instructor saves while the run is at work, is for the next run', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' }, [bilal.email]: { target_limit: '+1' } })
+    room.sandbox.faults.add({
+      method: 'PATCH',
+      nth: 2,
+      effect: {
+        kind: 'before',
+        run: () => writeLimits([{ email: ada.email, target_limit: '+6', hash: adas?.hash ?? '' }]),
+      },
+    })
+    await room.ok(Update)
+    expect(targets()[0]).toEqual(["'+6", '8.00'])
+    await room.ok(Update)
+    expect(limitOf(adas)).toBe(14)
+    expect(limitOf(bilals)).toBe(4)
+  })
+
+  test('that cannot be written down is not sent', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' } })
+    const { execute } = await import('../support/sqlite.js')
+    execute(
+      'keys.db',
+      "CREATE TRIGGER stop BEFORE INSERT ON relative_target BEGIN SELECT RAISE(ABORT, 'stop'); END",
+    )
+    expect((await room.run(Update)).exitCode).toBe(1)
+    expect(patches()).toEqual([])
+  })
+
+  test('is nothing to be taken away', async () => {
+    editLimits({ [ada.email]: { target_limit: '-5' } })
+    expect((await room.run(Update)).exitCode).toBe(2)
+  })
+})
+
+describe('limits.csv of the nine columns', () => {
+  const nine = LIMITS_HEADER.split(',')
+  /** Takes the two last columns away, as a program does that knows only the nine. */
+  const cutToNine = () => writeLimits(readCsv('limits.csv'), nine)
+
+  test('that the Python tool wrote works as it is in every command, and gets the new columns', async () => {
+    const row = (of: typeof ada, hash: string | undefined, over: Record<string, string> = {}) => ({
+      email: of.email,
+      name: `${of.first_name} ${of.last_name}`,
+      mq_id: of.mq_id,
+      actual_limit: '3.0',
+      actual_disabled: 'False',
+      hash: hash ?? '',
+      ...over,
+    })
+    writeLimits([
+      row(ada, adas?.hash, { target_limit: '5.0', target_disabled: 'False' }),
+      row(bilal, bilals?.hash, { target_limit: '3.0', target_disabled: 'True' }),
+      row(chiara, chiaras?.hash, { target_limit: 'unlimited', actual_limit: 'unlimited' }),
+    ])
+    const file = readFileSync('limits.csv', 'utf8')
+    await room.ok(Check)
+    expect(readFileSync('limits.csv', 'utf8')).toBe(file)
+    expect((await room.ok(Update, '--dry-run', '--json')).json.changes).toHaveLength(2)
+    await room.ok(RefreshLimitsFile)
+    expect(headerOf('limits.csv')).toBe(`${LIMITS_HEADER},target_limit_reset,actual_limit_reset`)
+    writeFileSync('limits.csv', file)
+    await room.ok(Update)
+    expect(headerOf('limits.csv')).toBe(`${LIMITS_HEADER},target_limit_reset,actual_limit_reset`)
+    expect(readCsv('limits.csv').map((each) => [each.target_limit, each.actual_limit])).toEqual([
+      ['5.0', '5.00'],
+      ['3.0', '3.00'],
+      ['unlimited', 'unlimited'],
+    ])
+    expect([limitOf(adas), limitOf(bilals), isDisabled(bilals)]).toEqual([5, 3, true])
+  })
+
+  test('cut out of ours by another program, works too, and asks for nothing new', async () => {
+    room.sandbox.state.editKey(adas?.hash ?? '', { limit_reset: 'daily' })
+    editLimits({ [ada.email]: { target_limit: '5', target_limit_reset: 'daily' } })
+    await room.ok(Update)
+    expect(patches()).toEqual([{ hash: adas?.hash, body: { limit: 5 } }])
+    cutToNine()
+    await room.ok(Update)
+    cutToNine()
+    await room.ok(RefreshLimitsFile)
+    expect(patches()).toHaveLength(1)
+    expect(readCsv('limits.csv')[0]).toMatchObject({ target_limit: '5', target_limit_reset: '' })
+  })
+
+  test('are the first of ours, in the same order, with the instructor’s own at the end', async () => {
+    writeLimits([{ email: ada.email, Note: 'tutor' }], [...nine, 'Note'])
+    await room.ok(Update)
+    expect(headerOf('limits.csv').split(',')).toEqual([
+      ...nine,
+      'target_limit_reset',
+      'actual_limit_reset',
+      'Note',
+    ])
+    expect(readCsv('limits.csv')[0]).toMatchObject({ email: ada.email, hash: adas?.hash, Note: 'tutor' })
   })
 })
 

@@ -7,6 +7,7 @@ import {
   LIMITS_COLUMNS,
   nextLimits,
   parseDisabled,
+  parseTargetReset,
   readTargets,
   type Target,
 } from '../../src/lib/core/limits.js'
@@ -24,9 +25,11 @@ function aTarget(over: Partial<Target> = {}): Target {
     ...ADA,
     limit: undefined,
     disabled: undefined,
+    limitReset: undefined,
     keyName: '',
     hash: '',
-    written: { limit: '', disabled: '' },
+    actualLimit: undefined,
+    written: { limit: '', disabled: '', limitReset: '' },
     extra: new Map(),
     ...over,
   }
@@ -44,6 +47,22 @@ describe('parseDisabled', () => {
   })
 })
 
+describe('parseTargetReset', () => {
+  it.each([
+    ['daily', 'daily'],
+    [' WEEKLY ', 'weekly'],
+    ['Monthly', 'monthly'],
+    ['none', null],
+    ['None', null],
+    ['NEVER', null],
+    ['', undefined],
+    ['yearly', undefined],
+    ['null', undefined],
+    ['no', undefined],
+    ['0', undefined],
+  ])('%j: %s', (text, reset) => expect(parseTargetReset(text)).toBe(reset))
+})
+
 describe('readTargets', () => {
   it.each([
     ['', '', undefined, undefined],
@@ -51,6 +70,8 @@ describe('readTargets', () => {
     ['$5.00', 'TRUE', 5, true],
     ['0', 'no', 0, false],
     ['Unlimited', 'false', null, false],
+    ['+5', '', { add: 5 }, undefined],
+    ['+ $2.50', 'no', { add: 2.5 }, false],
     ['', 'true', undefined, true],
   ])('target_limit %j and target_disabled %j', (limit, disabled, wantedLimit, wantedDisabled) => {
     const { targets, problems } = read(
@@ -61,7 +82,8 @@ describe('readTargets', () => {
       aTarget({
         limit: wantedLimit,
         disabled: wantedDisabled,
-        written: { limit, disabled },
+        actualLimit: 3,
+        written: { limit, disabled, limitReset: '' },
         keyName: '20260219_Ada Quill_48200001',
         hash: 'h1',
       }),
@@ -78,7 +100,7 @@ describe('readTargets', () => {
         name: '',
         mqId: '',
         limit: 5,
-        written: { limit: '5', disabled: '' },
+        written: { limit: '5', disabled: '', limitReset: '' },
         extra: new Map([['My Notes', 'tutor']]),
       }),
     ])
@@ -102,6 +124,53 @@ describe('readTargets', () => {
       { line: 6, column: 'hash', value: 'h1', message: 'line 2 is about the same key' },
     ])
   })
+
+  it.each([
+    ['', undefined],
+    ['Daily', 'daily'],
+    ['none', null],
+  ])('target_limit_reset %j', (limitReset, wanted) => {
+    const { targets, problems } = read(`${HEADER}\na@x.edu,,,,,,,,h1,${limitReset},weekly`)
+    expect(problems).toEqual([])
+    expect(targets).toMatchObject([{ limitReset: wanted, written: { limitReset } }])
+  })
+
+  it('tells a reset period that cannot be read beside the other cells of its line', () => {
+    const { problems } = read(`${HEADER}\na@x.edu,,,lots,,,,,h1,yearly,\nb@x.edu,,,,,,,,h2,0,`)
+    const message = 'is neither daily, nor weekly, nor monthly, nor none, nor empty'
+    expect(problems).toMatchObject([
+      { line: 2, column: 'target_limit', value: 'lots' },
+      { line: 2, column: 'target_limit_reset', value: 'yearly', message },
+      { line: 3, column: 'target_limit_reset', value: '0', message },
+    ])
+  })
+
+  it('asks for no reset period where the file has no such column', () => {
+    const nine = LIMITS_COLUMNS.slice(0, 9).join(',')
+    expect(read(`${nine}\na@x.edu,,,5,3.00,,false,,h1`).targets).toMatchObject([
+      { limit: 5, limitReset: undefined, written: { limitReset: '' } },
+    ])
+  })
+
+  it.each([
+    ['3.00', 3],
+    ['unlimited', null],
+    ['', undefined],
+    ['?', undefined],
+  ])('takes %j for what the limit was', (actual, limit) => {
+    const { targets, problems } = read(`${HEADER}\na@x.edu,,,,${actual},,,,h1,,`)
+    expect(problems).toEqual([])
+    expect(targets).toMatchObject([{ actualLimit: limit }])
+  })
+
+  it.each(['-5', '+', '+-5', '++5', '+5%', '+1,50', '+unlimited', '5+', '+1e2', '+$$5', '+1 0'])(
+    'target_limit %j is a problem',
+    (limit) => {
+      expect(read(`${HEADER}\na@x.edu,,,"${limit}",,,,,h1,,`).problems).toMatchObject([
+        { line: 2, column: 'target_limit', value: limit },
+      ])
+    },
+  )
 
   it('names the first line of three about one key both times', () => {
     const { problems } = read(`${HEADER}\na@x.edu,,,,,,,,h1\nb@x.edu,,,,,,,,h1\nc@x.edu,,,,,,,,h1`)
@@ -205,16 +274,18 @@ describe('nextLimits', () => {
     ...student,
     targetLimit: '',
     targetDisabled: '',
+    targetLimitReset: '',
     keyName: of.name,
     hash: of.hash,
-    actual: { limit: of.limit, disabled: of.disabled },
+    actual: { limit: of.limit, disabled: of.disabled, limitReset: of.limitReset },
     extra: new Map(),
   })
   const target = aTarget({
     hash: 'h1',
     limit: 5,
     disabled: true,
-    written: { limit: '$5', disabled: 'YES' },
+    limitReset: 'weekly',
+    written: { limit: '$5', disabled: 'YES', limitReset: 'Weekly' },
     extra: new Map([['note', 'tutor']]),
   })
 
@@ -227,12 +298,40 @@ describe('nextLimits', () => {
     expect(nextLimits(keys, [])).toEqual([row(ADA, key), row(BO, bos)])
   })
 
+  it('writes the amount in the place of a relative target that is reached, and of no other', () => {
+    const more = (hash: string) =>
+      aTarget({ hash, limit: { add: 5 }, written: { limit: '+5', disabled: '', limitReset: '' } })
+    const two = aKey({ hash: 'h2', limit: 3 })
+    const gone = aKey({ hash: 'h3', limit: 8.5 })
+    const found = [
+      { target: more('h1'), key },
+      { target: more('h2'), key: two },
+      { target: more('h3'), key: gone },
+      { target: more('h4'), key: undefined, why: 'no such key' },
+    ]
+    const keys = [
+      { student: ADA, key },
+      { student: ADA, key: two },
+    ]
+    const reached = new Map([
+      ['h1', 8],
+      ['h3', 8.5],
+    ])
+    expect(nextLimits(keys, found, { reached }).map((each) => [each.hash, each.targetLimit])).toEqual([
+      ['h1', '8.00'],
+      ['h2', '+5'],
+      ['h3', '8.50'],
+      ['h4', '+5'],
+    ])
+  })
+
   it('keeps targets as they are written, beside what is', () => {
     expect(nextLimits([{ student: ADA, key }], [{ target, key }])).toEqual([
       {
         ...row(ADA, key),
         targetLimit: '$5',
         targetDisabled: 'YES',
+        targetLimitReset: 'Weekly',
         extra: new Map([['note', 'tutor']]),
       },
     ])
@@ -245,10 +344,12 @@ describe('nextLimits', () => {
 
   const gone = { hash: 'gone', keyName: '20250219_Bo Reed_48200002', ...BO, line: 9 }
   it.each<[string, Partial<Target>, boolean]>([
-    ['a limit', { limit: 5, written: { limit: '5', disabled: '' } }, true],
-    ['a limit of zero', { limit: 0, written: { limit: '0', disabled: '' } }, true],
-    ['no limit', { limit: null, written: { limit: 'unlimited', disabled: '' } }, true],
-    ['enabling', { disabled: false, written: { limit: '', disabled: 'false' } }, true],
+    ['a limit', { limit: 5, written: { limit: '5', disabled: '', limitReset: '' } }, true],
+    ['a limit of zero', { limit: 0, written: { limit: '0', disabled: '', limitReset: '' } }, true],
+    ['no limit', { limit: null, written: { limit: 'unlimited', disabled: '', limitReset: '' } }, true],
+    ['enabling', { disabled: false, written: { limit: '', disabled: 'false', limitReset: '' } }, true],
+    ['a reset', { limitReset: 'daily', written: { limit: '', disabled: '', limitReset: 'daily' } }, true],
+    ['no reset', { limitReset: null, written: { limit: '', disabled: '', limitReset: 'none' } }, true],
     ['nothing, but with a note', { extra: new Map([['note', 'ask Bo']]) }, true],
     ['nothing', { extra: new Map([['note', '']]) }, false],
   ])('a row of no key of the class that asks for %s is kept: %s', (_, over, kept) => {
@@ -256,11 +357,12 @@ describe('nextLimits', () => {
       [],
       [{ target: aTarget({ ...gone, ...over }), key: undefined, why: 'no such key' }],
     )
-    const { limit, disabled } = over.written ?? { limit: '', disabled: '' }
+    const { limit, disabled, limitReset } = over.written ?? { limit: '', disabled: '', limitReset: '' }
     const expected = {
       ...BO,
       targetLimit: limit,
       targetDisabled: disabled,
+      targetLimitReset: limitReset,
       keyName: gone.keyName,
       hash: 'gone',
       actual: undefined,
@@ -271,7 +373,13 @@ describe('nextLimits', () => {
 
   it('keeps a target about a key of somebody who has left the roster, with what is', () => {
     expect(nextLimits([], [{ target, key }])).toEqual([
-      { ...row(ADA, key), targetLimit: '$5', targetDisabled: 'YES', extra: new Map([['note', 'tutor']]) },
+      {
+        ...row(ADA, key),
+        targetLimit: '$5',
+        targetDisabled: 'YES',
+        targetLimitReset: 'Weekly',
+        extra: new Map([['note', 'tutor']]),
+      },
     ])
     expect(nextLimits([], [{ target: aTarget({ hash: 'h1' }), key }])).toEqual([])
   })
@@ -291,7 +399,7 @@ describe('nextLimits', () => {
         const targets: FoundTarget[] = wishes.map(({ hash, limit, known }, i) => {
           const free = known && !taken.has(hash)
           taken.add(hash)
-          const written = { limit, disabled: '' }
+          const written = { limit, disabled: '', limitReset: '' }
           const value = limit === '' ? undefined : limit === '5' ? 5 : null
           return {
             target: aTarget({ line: i + 2, hash: `h${hash}`, limit: value, written }),

@@ -6,6 +6,7 @@ import {
   limitText,
   parseLimit,
   parseLimitReset,
+  parseRaise,
   parseUsd,
   sameLimit,
   sumUsd,
@@ -72,6 +73,31 @@ describe('parseLimit', () => {
     ['un limited', undefined],
     ['-1', undefined],
   ])('%j: %s', (text, limit) => expect(parseLimit(text)).toBe(limit))
+})
+
+describe('parseRaise', () => {
+  it.each([
+    ['+5', 5],
+    ['+2.50', 2.5],
+    ['+$5', 5],
+    [' + 5 ', 5],
+    ['+ $ 5', 5],
+    ['+.5', 0.5],
+    ['+0', 0],
+    ['+0.000001', 0.000001],
+    ['5', undefined],
+    ['-5', undefined],
+    ['+', undefined],
+    ['', undefined],
+    ['++5', undefined],
+    ['$+5', undefined],
+    ['+$$5', undefined],
+    ['+1 0', undefined],
+    ['+1,5', undefined],
+    ['+1.2.3', undefined],
+    ['+0.0000001', undefined],
+    ['+unlimited', undefined],
+  ])('%j: %s', (text, usd) => expect(parseRaise(text)).toBe(usd))
 })
 
 describe('parseLimitReset', () => {

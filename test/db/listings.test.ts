@@ -216,6 +216,32 @@ describe('a change that was sent and whose answer was lost', () => {
     ])
   })
 
+  test.each([
+    ['weekly', null],
+    [null, 'daily'],
+  ] as const)('that took the reset period from %s to %s is the tool’s own', async (from, to) => {
+    const ledger = await openNew()
+    await list(ledger, [ada], [keyOf(ada, { limitReset: from })], { at: day(1) })
+    const reset = { keyHash: 'hash-of-1', action: 'update_limit_reset', oldValue: from, newValue: to }
+    await ledger.intendChanges([reset], day(2))
+    // A check beside the run leaves it to the run, and sees what else has changed.
+    await list(ledger, [ada], [keyOf(ada, { limitReset: to, limit: 6 })], { at: day(3) })
+    expect(log()).toEqual([['observed_limit', '3.00', '6.00']])
+    const seen = keyOf(ada, { limitReset: to, limit: 6 })
+    await list(ledger, [ada], [seen], { at: day(4), settlePending: true })
+    expect(log().slice(1)).toEqual([['update_limit_reset', from, to]])
+    expect(pending()).toEqual([])
+  })
+
+  test('that asked for another reset period than there is now is not what came true', async () => {
+    const ledger = await openNew()
+    await list(ledger, [ada], [keyOf(ada, { limitReset: 'weekly' })], { at: day(1) })
+    const reset = { keyHash: 'hash-of-1', action: 'update_limit_reset', oldValue: 'weekly', newValue: null }
+    await ledger.intendChanges([reset], day(2))
+    await list(ledger, [ada], [keyOf(ada, { limitReset: 'daily' })], { at: day(3) })
+    expect(log()).toEqual([['observed_limit_reset', 'weekly', 'daily']])
+  })
+
   test('is confirmed in one piece with the key: where the key cannot be written, nothing is', async () => {
     const ledger = await openNew()
     await list(ledger, [ada], [keyOf(ada)], { at: day(1) })

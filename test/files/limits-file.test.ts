@@ -8,16 +8,18 @@ import { modeOf, names, useFolder } from '../support/folder.js'
 
 useFolder()
 
-const HEADER = 'email,name,mq_id,target_limit,actual_limit,target_disabled,actual_disabled,key_name,hash'
+const NINE = 'email,name,mq_id,target_limit,actual_limit,target_disabled,actual_disabled,key_name,hash'
+const HEADER = `${NINE},target_limit_reset,actual_limit_reset`
 const ADA = { email: 'ada@example.edu', name: 'Ada Quill', mqId: '48200001' }
 
 const row = (over: Partial<LimitsRow> = {}): LimitsRow => ({
   ...ADA,
   targetLimit: '',
   targetDisabled: '',
+  targetLimitReset: '',
   keyName: '20260219_Ada Quill_48200001',
   hash: 'h1',
-  actual: { limit: 3, disabled: false },
+  actual: { limit: 3, disabled: false, limitReset: null },
   extra: new Map(),
   ...over,
 })
@@ -25,27 +27,44 @@ const row = (over: Partial<LimitsRow> = {}): LimitsRow => ({
 describe('saveLimits', () => {
   it.each<[string, LimitsRow[], string]>([
     ['no rows', [], ''],
-    ['a row', [row()], 'ada@example.edu,Ada Quill,48200001,,3.00,,false,20260219_Ada Quill_48200001,h1\n'],
+    [
+      'a row',
+      [row()],
+      'ada@example.edu,Ada Quill,48200001,,3.00,,false,20260219_Ada Quill_48200001,h1,,none\n',
+    ],
     [
       'targets as they were written',
       [row({ targetLimit: '$5', targetDisabled: 'YES' })],
-      'ada@example.edu,Ada Quill,48200001,$5,3.00,YES,false,20260219_Ada Quill_48200001,h1\n',
+      'ada@example.edu,Ada Quill,48200001,$5,3.00,YES,false,20260219_Ada Quill_48200001,h1,,none\n',
     ],
     [
       'no limit, and a limit of zero',
-      [row({ actual: { limit: null, disabled: true } }), row({ actual: { limit: 0, disabled: false } })],
-      'ada@example.edu,Ada Quill,48200001,,unlimited,,true,20260219_Ada Quill_48200001,h1\n' +
-        'ada@example.edu,Ada Quill,48200001,,0.00,,false,20260219_Ada Quill_48200001,h1\n',
+      [
+        row({ actual: { limit: null, disabled: true, limitReset: null } }),
+        row({ actual: { limit: 0, disabled: false, limitReset: null } }),
+      ],
+      'ada@example.edu,Ada Quill,48200001,,unlimited,,true,20260219_Ada Quill_48200001,h1,,none\n' +
+        'ada@example.edu,Ada Quill,48200001,,0.00,,false,20260219_Ada Quill_48200001,h1,,none\n',
+    ],
+    [
+      'a reset period, and one that is asked for as it was written',
+      [
+        row({
+          targetLimitReset: 'Weekly',
+          actual: { limit: 3, disabled: false, limitReset: 'daily' },
+        }),
+      ],
+      'ada@example.edu,Ada Quill,48200001,,3.00,,false,20260219_Ada Quill_48200001,h1,Weekly,daily\n',
     ],
     [
       'a key that is gone',
       [row({ targetLimit: '5', actual: undefined })],
-      'ada@example.edu,Ada Quill,48200001,5,,,,20260219_Ada Quill_48200001,h1\n',
+      'ada@example.edu,Ada Quill,48200001,5,,,,20260219_Ada Quill_48200001,h1,,\n',
     ],
     [
       'a name that a spreadsheet would run',
       [row({ name: '=1 Quill', keyName: '+x' })],
-      `ada@example.edu,"'=1 Quill",48200001,,3.00,,false,"'+x",h1\n`,
+      `ada@example.edu,"'=1 Quill",48200001,,3.00,,false,"'+x",h1,,none\n`,
     ],
   ])('writes %s', async (_, rows, text) => {
     await saveLimits('limits.csv', rows)
@@ -63,9 +82,9 @@ describe('saveLimits', () => {
     const lines = readFileSync('limits.csv', 'utf8').split('\n')
     expect(lines[0]).toBe(`${HEADER},My Notes,Group`)
     expect(lines.slice(1).map((line) => line.split(',h')[1])).toEqual([
-      '1,,',
-      '2,"tutor, ""star""",',
-      `3,,"'-7"`,
+      '1,,none,,',
+      '2,,none,"tutor, ""star""",',
+      `3,,none,,"'-7"`,
       undefined,
     ])
   })
@@ -102,12 +121,13 @@ describe('reading', () => {
     ['loadTargets', loadTargets],
     ['loadTargetsIfThere', loadTargetsIfThere],
   ])('%s names every cell that it cannot read', async (_, load) => {
-    writeFileSync('limits.csv', `${HEADER}\na@x.edu,,,lots,,,,,h1\nb@x.edu,,,,,perhaps,,,h2\n`)
+    writeFileSync('limits.csv', `${HEADER}\na@x.edu,,,lots,,,,,h1,,\nb@x.edu,,,,,perhaps,,,h2,sometimes,\n`)
     const error = await load('limits.csv').catch((e) => e)
     expect(error).toBeInstanceOf(BadFileError)
     expect(error.problems).toMatchObject([
       { line: 2, column: 'target_limit', value: 'lots' },
       { line: 3, column: 'target_disabled', value: 'perhaps' },
+      { line: 3, column: 'target_limit_reset', value: 'sometimes' },
     ])
     expect(error.message).toContain('Nothing was changed, and the file is as it was.')
   })
@@ -140,6 +160,6 @@ it('is the same file after being read and written again, whatever a spreadsheet 
     )
   }
   expect(readFileSync('limits.csv', 'utf8').split('\n')[1]).toBe(
-    `ada@example.edu,Ada Quill,48200001,$5,3.00,TRUE,false,20260219_Ada Quill_48200001,h1,"'=tutor; really",a,b`,
+    `ada@example.edu,Ada Quill,48200001,$5,3.00,TRUE,false,20260219_Ada Quill_48200001,h1,,none,"'=tutor; really",a,b`,
   )
 })

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { KeyRequest } from '../../src/lib/core/creation.js'
-import { OpenRouter } from '../../src/lib/openrouter/client.js'
+import { type KeyChange, OpenRouter } from '../../src/lib/openrouter/client.js'
 import { OpenRouterError } from '../../src/lib/openrouter/errors.js'
 import type { Effect } from '../../src/lib/sandbox/effects.js'
 import { createSandbox, type Sandbox } from '../../src/lib/sandbox/sandbox.js'
@@ -77,11 +77,13 @@ describe('what is asked', () => {
     [{ limit: null }, { limit: null }],
     [{ limit: 0 }, { limit: 0 }],
     [{ disabled: true }, { disabled: true }],
+    [{ limitReset: 'weekly' }, { limit_reset: 'weekly' }],
+    [{ limitReset: null }, { limit_reset: null }],
     [
       { limit: 1, disabled: false },
       { limit: 1, disabled: false },
     ],
-  ])('changes %j, and nothing else', async (change, body) => {
+  ] as [KeyChange, object][])('changes %j, and nothing else', async (change, body) => {
     const { hash } = sandbox.state.addKey({ name: 'a', limit: 3, disabled: true })
     const key = await time.pass(openRouter.updateKey(hash, change))
     expect(bodies()).toEqual([body])

@@ -53,10 +53,10 @@ export function readCsv(path: string): Record<string, string>[] {
 
 /** The first line of a file. */
 export function headerOf(path: string): string {
-  return readFileSync(path, 'utf8').split('\n')[0] ?? ''
+  return readFileSync(path, 'utf8').split(/\r?\n/)[0] ?? ''
 }
 
-/** The columns of limits.csv. */
+/** The first columns of limits.csv, which are those of the Python tool. */
 export const LIMITS_HEADER =
   'email,name,mq_id,target_limit,actual_limit,target_disabled,actual_disabled,key_name,hash'
 

@@ -83,6 +83,8 @@ export function sentence({
       return `the key was ${parseDisabled(newValue ?? '') ? 'disabled' : 'enabled'}`
     case 'observed_disabled':
       return `the key was ${parseDisabled(newValue ?? '') ? 'disabled' : 'enabled'}, not by class-keys`
+    case 'update_limit_reset':
+      return `the reset period was changed from ${oldValue ?? 'none'} to ${newValue ?? 'none'}`
     case 'observed_limit_reset':
       return `the reset period was changed from ${oldValue ?? 'none'} to ${newValue ?? 'none'}, not by class-keys`
     case 'observed_name':

@@ -1,7 +1,15 @@
 import type { Problem } from './errors.js'
 import type { Key } from './key.js'
 import { mqIdKey, mqIdOfKeyName } from './key-name.js'
-import { type Limit, parseLimit } from './money.js'
+import {
+  type Limit,
+  type LimitReset,
+  parseLimit,
+  parseLimitReset,
+  parseRaise,
+  type Usd,
+  usdText,
+} from './money.js'
 import { byEmail } from './student.js'
 import { cell, missingColumns, type Row, type Table } from './table.js'
 
@@ -16,7 +24,20 @@ export const LIMITS_COLUMNS = [
   'actual_disabled',
   'key_name',
   'hash',
+  // Behind the nine of the Python tool, so that whoever counts columns finds them where they were.
+  'target_limit_reset',
+  'actual_limit_reset',
 ] as const
+
+/** A target that is relative to what the key may spend: `+5` asks for so many dollars more. */
+export interface Raise {
+  add: Usd
+}
+
+/** Whether a target limit is relative. */
+export function isRaise(limit: Limit | Raise | undefined): limit is Raise {
+  return typeof limit === 'object' && limit !== null
+}
 
 /** One row of limits.csv: what the instructor asks for one key. */
 export interface Target {
@@ -26,13 +47,17 @@ export interface Target {
   name: string
   mqId: string
   /** Undefined asks for nothing: "as it is". */
-  limit: Limit | undefined
+  limit: Limit | Raise | undefined
   /** Undefined asks for nothing: "as it is". */
   disabled: boolean | undefined
+  /** Undefined asks for nothing: "as it is". */
+  limitReset: LimitReset | undefined
   keyName: string
   hash: string
+  /** The limit that the key had when the file was written; undefined where it does not say. */
+  actualLimit: Limit | undefined
   /** The target cells as the instructor wrote them, to be written back unchanged. */
-  written: { limit: string; disabled: string }
+  written: { limit: string; disabled: string; limitReset: string }
   /** Cells of columns that are the instructor's own, by the header as the file spells it. */
   extra: ReadonlyMap<string, string>
 }
@@ -44,6 +69,20 @@ const NO = new Set(['false', 'no', 'n', '0'])
 export function parseDisabled(text: string): boolean | undefined {
   const word = text.trim().toLowerCase()
   return YES.has(word) ? true : NO.has(word) ? false : undefined
+}
+
+function parseTargetLimit(text: string): Limit | Raise | undefined {
+  const add = parseRaise(text)
+  return add === undefined ? parseLimit(text) : { add }
+}
+
+const NEVER = new Set(['none', 'never'])
+
+/** Reads a reset period that is asked for, in any case: `none` and `never` are no reset. Undefined for anything else. */
+export function parseTargetReset(text: string): LimitReset | undefined {
+  const word = text.trim().toLowerCase()
+  if (NEVER.has(word)) return null
+  return word === '' ? undefined : parseLimitReset(word)
 }
 
 /** Understands limits.csv; every cell that cannot be read, and every key that has two rows, is a problem. */
@@ -73,7 +112,7 @@ export function readTargets(table: Table): { targets: Target[]; problems: Proble
 function cellProblems(row: Row): Problem[] {
   const problems: Problem[] = []
   const limit = cell(row, 'target_limit')
-  if (limit !== '' && parseLimit(limit) === undefined) {
+  if (limit !== '' && parseTargetLimit(limit) === undefined) {
     const message = 'is neither an amount of dollars, nor unlimited, nor empty'
     problems.push({ line: row.line, column: 'target_limit', value: limit, message })
   }
@@ -81,6 +120,11 @@ function cellProblems(row: Row): Problem[] {
   if (disabled !== '' && parseDisabled(disabled) === undefined) {
     const message = 'is neither true, nor false, nor empty'
     problems.push({ line: row.line, column: 'target_disabled', value: disabled, message })
+  }
+  const limitReset = cell(row, 'target_limit_reset')
+  if (limitReset !== '' && parseTargetReset(limitReset) === undefined) {
+    const message = 'is neither daily, nor weekly, nor monthly, nor none, nor empty'
+    problems.push({ line: row.line, column: 'target_limit_reset', value: limitReset, message })
   }
   if (cell(row, 'hash') === '' && cell(row, 'email') === '') {
     problems.push({
@@ -95,16 +139,22 @@ function cellProblems(row: Row): Problem[] {
 const OURS: ReadonlySet<string> = new Set(LIMITS_COLUMNS)
 
 function toTarget(row: Row, table: Table): Target {
-  const written = { limit: cell(row, 'target_limit'), disabled: cell(row, 'target_disabled') }
+  const written = {
+    limit: cell(row, 'target_limit'),
+    disabled: cell(row, 'target_disabled'),
+    limitReset: cell(row, 'target_limit_reset'),
+  }
   return {
     line: row.line,
     email: cell(row, 'email'),
     name: cell(row, 'name'),
     mqId: cell(row, 'mq_id'),
-    limit: written.limit === '' ? undefined : parseLimit(written.limit),
+    limit: written.limit === '' ? undefined : parseTargetLimit(written.limit),
     disabled: written.disabled === '' ? undefined : parseDisabled(written.disabled),
+    limitReset: parseTargetReset(written.limitReset),
     keyName: cell(row, 'key_name'),
     hash: cell(row, 'hash'),
+    actualLimit: parseLimit(cell(row, 'actual_limit')),
     written,
     extra: new Map(
       [...table.titles]
@@ -173,10 +223,11 @@ export interface LimitsRow {
   mqId: string
   targetLimit: string
   targetDisabled: string
+  targetLimitReset: string
   keyName: string
   hash: string
   /** Undefined where OpenRouter has no such key any more: the row is kept for its target. */
-  actual: { limit: Limit; disabled: boolean } | undefined
+  actual: { limit: Limit; disabled: boolean; limitReset: LimitReset } | undefined
   extra: ReadonlyMap<string, string>
 }
 
@@ -185,47 +236,56 @@ export interface LimitsRow {
  * for. A row about a key that is neither of the class nor asked for anything is dropped.
  * @param keys the keys of the class with their students
  * @param present the targets of the present file
+ * @param reached the relative targets that are reached, by hash: the amount stands in the cell from then on, so that
+ * it asks for nothing more
  * @param answered hashes of the keys that a newer instruction was about: their targets are taken out
  */
 export function nextLimits(
   keys: readonly { student: { email: string; name: string; mqId: string }; key: Key }[],
   present: readonly FoundTarget[],
-  answered: ReadonlySet<string> = new Set(),
+  {
+    reached = new Map(),
+    answered = new Set(),
+  }: { reached?: ReadonlyMap<string, Usd>; answered?: ReadonlySet<string> } = {},
 ): LimitsRow[] {
   const found = present.map((f) => (f.key && answered.has(f.key.hash) ? withoutTargets(f) : f))
   const targetOf = new Map(found.flatMap((f) => (f.key ? [[f.key.hash, f.target] as const] : [])))
-  const ofClass = keys.map(({ student, key }) => limitsRow(student, key, targetOf.get(key.hash)))
+  const ofClass = keys.map(({ student, key }) => limitsRow(student, key, targetOf.get(key.hash), reached))
   const written = new Set(keys.map(({ key }) => key.hash))
   const others = found.filter((f) => !(f.key && written.has(f.key.hash)) && asksForSomething(f.target))
-  return [...ofClass, ...others.map((f) => limitsRow(f.target, f.key, f.target))].sort(byEmail)
+  return [...ofClass, ...others.map((f) => limitsRow(f.target, f.key, f.target, reached))].sort(byEmail)
 }
 
 /** A row that asks for nothing more: `update` would undo what was done since it was written. */
 function withoutTargets(found: FoundTarget): FoundTarget {
-  const written = { limit: '', disabled: '' }
-  return { ...found, target: { ...found.target, limit: undefined, disabled: undefined, written } }
+  const written = { limit: '', disabled: '', limitReset: '' }
+  const nothing = { limit: undefined, disabled: undefined, limitReset: undefined, written }
+  return { ...found, target: { ...found.target, ...nothing } }
 }
 
 function asksForSomething(target: Target): boolean {
-  return (
-    target.limit !== undefined || target.disabled !== undefined || [...target.extra.values()].some(Boolean)
-  )
+  const { limit, disabled, limitReset, extra } = target
+  const asked = [limit, disabled, limitReset].some((value) => value !== undefined)
+  return asked || [...extra.values()].some(Boolean)
 }
 
 function limitsRow(
   person: { email: string; name: string; mqId: string },
   key: Key | undefined,
   target: Target | undefined,
+  reached: ReadonlyMap<string, Usd>,
 ): LimitsRow {
+  const amount = key && reached.get(key.hash)
   return {
     email: person.email,
     name: person.name,
     mqId: person.mqId,
-    targetLimit: target?.written.limit ?? '',
+    targetLimit: amount === undefined ? (target?.written.limit ?? '') : usdText(amount),
     targetDisabled: target?.written.disabled ?? '',
+    targetLimitReset: target?.written.limitReset ?? '',
     keyName: key?.name ?? target?.keyName ?? '',
     hash: key?.hash ?? target?.hash ?? '',
-    actual: key && { limit: key.limit, disabled: key.disabled },
+    actual: key && { limit: key.limit, disabled: key.disabled, limitReset: key.limitReset },
     extra: target?.extra ?? new Map(),
   }
 }

@@ -32,11 +32,25 @@ export function parseLimit(text: string): Limit | undefined {
   return text.trim().toLowerCase() === 'unlimited' ? null : parseUsd(text)
 }
 
+/**
+ * Reads an amount that is to be added, as a person writes it: `+5`, `+ $2.50`.
+ * @returns US dollars, or undefined for anything else
+ */
+export function parseRaise(text: string): Usd | undefined {
+  const amount = /^\+\s*(?:\$\s*)?([\d.]+)$/.exec(text.trim())?.[1]
+  return amount === undefined ? undefined : parseUsd(amount)
+}
+
 /** Reads a reset period in any case; empty is none. Gives undefined for anything else. */
 export function parseLimitReset(text: string): LimitReset | undefined {
   const word = text.trim().toLowerCase()
   if (word === '') return null
   return word === 'daily' || word === 'weekly' || word === 'monthly' ? word : undefined
+}
+
+/** A reset period for a file and for a person: `daily`, `weekly`, `monthly` or `none`. */
+export function resetText(reset: LimitReset): string {
+  return reset ?? 'none'
 }
 
 /** Whether two limits are the same amount to a millionth of a dollar, or both are no limit. */

@@ -1,7 +1,8 @@
 import type { Key } from './key.js'
-import type { FoundTarget } from './limits.js'
-import { type Limit, sameLimit } from './money.js'
+import { type FoundTarget, isRaise, type Target } from './limits.js'
+import { type Limit, type LimitReset, sameLimit } from './money.js'
 import type { StudentRef } from './provision-plan.js'
+import { relativeTargets } from './relative-targets.js'
 import { assess, type Safety } from './safety.js'
 
 /** Brings one key to what limits.csv asks for, in one request. */
@@ -13,6 +14,8 @@ export interface UpdateKey extends StudentRef {
   limit?: { from: Limit; to: Limit }
   /** Absent where the key stays as it is. */
   disabled?: { from: boolean; to: boolean }
+  /** Null never refills. Absent where the period stays. */
+  limitReset?: { from: LimitReset; to: LimitReset }
 }
 
 /** The changes that make OpenRouter agree with limits.csv. Data: it can be shown, stored and applied. */
@@ -23,30 +26,39 @@ export interface UpdatePlan {
   changes: UpdateKey[]
   /** How many rows ask for nothing, or for what already is. */
   unchanged: number
-  /** Rows that match no key: nothing is done for them. */
+  /** Rows that match no key, or ask a key for what it cannot have: nothing is done for them. */
   unmatched: { line: number; email: string; name: string; hash: string; why: string }[]
   safety: Safety
 }
 
 /**
  * Plans one change for each row whose targets differ from what OpenRouter says.
+ * @param relative what each relative target comes to
  * @param classKeys the keys of the class that are in OpenRouter, disabled ones included
  * @param maxChange percent of them that may be disabled or lowered
  */
 export function planUpdate(
   found: readonly FoundTarget[],
-  classKeys: readonly Key[] = [],
+  relative = relativeTargets(found, []),
+  classKeys: readonly Pick<Key, 'hash' | 'disabled'>[] = [],
   maxChange?: number,
 ): UpdatePlan {
+  const amounts = new Map(relative.map(({ hash, target }) => [hash, target]))
   const changes: UpdateKey[] = []
   const unmatched: UpdatePlan['unmatched'] = []
   for (const { target, key, why } of found) {
+    const { line, email, name, hash } = target
     if (!key) {
-      const { line, email, name, hash } = target
       unmatched.push({ line, email, name, hash, why: why ?? 'no such key' })
       continue
     }
-    const change = difference(target, key)
+    const wanted = isRaise(target.limit) ? amounts.get(key.hash) : target.limit
+    if (isRaise(target.limit) && wanted === undefined) {
+      const none = `its key has no limit that ${target.written.limit} could be added to`
+      unmatched.push({ line, email, name, hash, why: none })
+      continue
+    }
+    const change = difference(target, wanted, key)
     if (change) changes.push(change)
   }
   return {
@@ -59,17 +71,19 @@ export function planUpdate(
   }
 }
 
-/** The change that brings a key to its target, or undefined where they agree. */
-function difference(target: FoundTarget['target'], key: Key): UpdateKey | undefined {
+/** The change that brings a key to its target and a limit, or undefined where they agree. */
+function difference(target: Target, wanted: Limit | undefined, key: Key): UpdateKey | undefined {
   const limit =
-    target.limit !== undefined && !sameLimit(target.limit, key.limit)
-      ? { from: key.limit, to: target.limit }
-      : undefined
+    wanted !== undefined && !sameLimit(wanted, key.limit) ? { from: key.limit, to: wanted } : undefined
   const disabled =
     target.disabled !== undefined && target.disabled !== key.disabled
       ? { from: key.disabled, to: target.disabled }
       : undefined
-  if (!limit && !disabled) return undefined
+  const limitReset =
+    target.limitReset !== undefined && target.limitReset !== key.limitReset
+      ? { from: key.limitReset, to: target.limitReset }
+      : undefined
+  if (!limit && !disabled && !limitReset) return undefined
   const { email, name, mqId } = target
   return {
     kind: 'update',
@@ -80,5 +94,6 @@ function difference(target: FoundTarget['target'], key: Key): UpdateKey | undefi
     hash: key.hash,
     ...(limit && { limit }),
     ...(disabled && { disabled }),
+    ...(limitReset && { limitReset }),
   }
 }

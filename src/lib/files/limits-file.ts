@@ -1,6 +1,6 @@
 import { BadFileError, UsageError } from '../core/errors.js'
 import { LIMITS_COLUMNS, type LimitsRow, readTargets, type Target } from '../core/limits.js'
-import { limitText } from '../core/money.js'
+import { limitText, resetText } from '../core/money.js'
 import { csvText, parseCsv } from './csv.js'
 import { replaceFile } from './safe-write.js'
 import { readText, readTextIfThere } from './text.js'
@@ -55,6 +55,8 @@ export async function saveLimits(path: string, rows: readonly LimitsRow[]): Prom
     row.actual ? String(row.actual.disabled) : '',
     row.keyName,
     row.hash,
+    row.targetLimitReset,
+    row.actual ? resetText(row.actual.limitReset) : '',
     ...extra.map((title) => row.extra.get(title) ?? ''),
   ])
   await replaceFile(path, csvText([...LIMITS_COLUMNS, ...extra], cells))

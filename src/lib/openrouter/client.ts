@@ -2,7 +2,7 @@ import { HTTPError, type KyInstance } from 'ky'
 import type * as z from 'zod'
 import type { GuardrailRef, KeyRequest } from '../core/creation.js'
 import type { Key } from '../core/key.js'
-import type { Limit, Usd } from '../core/money.js'
+import type { Limit, LimitReset, Usd } from '../core/money.js'
 import type { Retries } from '../core/results.js'
 import { OpenRouterError } from './errors.js'
 import { readWhole } from './listing.js'
@@ -32,6 +32,8 @@ export interface KeyChange {
   /** US dollars; null is unlimited. */
   limit?: Limit
   disabled?: boolean
+  /** Null never refills. */
+  limitReset?: LimitReset
 }
 
 /** A workspace of the account: keys are in one, and cannot move. */
@@ -123,8 +125,9 @@ export class OpenRouter {
   }
 
   /** Changes a key and gives it whole, as it is afterwards. */
-  updateKey(hash: string, change: KeyChange): Promise<Key> {
-    return this.#send('patch', `keys/${encodeURIComponent(hash)}`, keyAnswer, { json: change })
+  updateKey(hash: string, { limitReset, ...rest }: KeyChange): Promise<Key> {
+    const json = { ...rest, ...(limitReset !== undefined && { limit_reset: limitReset }) }
+    return this.#send('patch', `keys/${encodeURIComponent(hash)}`, keyAnswer, { json })
   }
 
   /** Deletes a key. One that is gone already counts as deleted: a retried request may have done it the first time. */

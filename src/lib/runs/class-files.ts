@@ -4,6 +4,7 @@ import type { Key } from '../core/key.js'
 import { nextLimits } from '../core/limits.js'
 import { matchKeys } from '../core/matching.js'
 import { studentRef } from '../core/provision-plan.js'
+import { reachedTargets } from '../core/relative-targets.js'
 import type { Person } from '../core/student.js'
 import { loadTargetsIfThere, saveLimits } from '../files/limits-file.js'
 import { saveSnapshot } from '../files/snapshot-file.js'
@@ -30,10 +31,13 @@ export async function saveClassFiles(
   answered: ReadonlySet<string> = new Set(),
 ): Promise<ClassFiles> {
   const now = new Date()
+  // In this order: update replaces the cell first, and forgets what it came to afterwards.
+  const intended = await ledger.relativeTargets()
   const targets = await loadTargetsIfThere(limits)
   const { matched } = matchKeys(keys, people, now)
   const found = findClassTargets(targets, keys, everybody(people, await ledger.students()))
   const rows = matched.map(({ student, key }) => ({ student: studentRef(student), key }))
-  await saveLimits(limits, nextLimits(rows, found, answered))
+  const reached = reachedTargets(found, intended)
+  await saveLimits(limits, nextLimits(rows, found, { reached, answered }))
   return { limits, snapshot: await saveSnapshot('.', matched, now) }
 }

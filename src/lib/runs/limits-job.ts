@@ -4,6 +4,14 @@ import type { Key } from '../core/key.js'
 import { type FoundTarget, nextLimits, type Target } from '../core/limits.js'
 import { matchKeys } from '../core/matching.js'
 import { studentRef } from '../core/provision-plan.js'
+import {
+  isReached,
+  type RelativeTarget,
+  reachedTargets,
+  relativeTargets,
+  showsUnreached,
+  staleTargets,
+} from '../core/relative-targets.js'
 import type { Person } from '../core/student.js'
 import { planUpdate, type UpdatePlan } from '../core/update-plan.js'
 import { count } from '../core/words.js'
@@ -15,10 +23,14 @@ import { type Listed, recordListing } from './listing.js'
 /** What `update` and `refresh-limits-file` have in common: the class's keys beside what limits.csv asks for. */
 export class LimitsJob {
   #targets: Target[] = []
+  #mustExist = true
   #ledger!: Ledger
   #listed!: Listed
   /** The class: the roster, or everybody the ledger knows where there is none. */
   #people: Person[] = []
+  #found: FoundTarget[] = []
+  /** What each relative target of the plan comes to. */
+  #relative: RelativeTarget[] = []
   plan!: UpdatePlan
 
   /**
@@ -27,6 +39,7 @@ export class LimitsJob {
    * @throws UsageError where there is none; BadFileError with every cell that cannot be read
    */
   async read(limits: string, { mustExist = true } = {}): Promise<string> {
+    this.#mustExist = mustExist
     this.#targets = mustExist ? await loadTargets(limits) : await loadTargetsIfThere(limits)
     return count(this.#targets.length, 'row')
   }
@@ -52,20 +65,56 @@ export class LimitsJob {
     // Also of those who have left: their keys may be changed through limits.csv, and that is written down.
     const people = everybody(this.#people, await this.#ledger.students())
     await recordListing(this.#ledger, listed, people, { settlePending })
+    this.#found = await this.#findTargets()
+    this.#relative = relativeTargets(this.#found, await this.#ledger.relativeTargets())
     const ofClass = matchKeys(listed.keys, people).matched.map(({ key }) => key)
-    this.plan = planUpdate(await this.#findTargets(listed.keys), ofClass, maxChange)
+    this.plan = planUpdate(this.#found, this.#relative, ofClass, maxChange)
     return count(this.plan.changes.length, 'change')
   }
 
   /**
-   * Writes limits.csv anew with what OpenRouter says now; what the instructor has written stays.
+   * Writes down what each relative target comes to, before the first change is sent: whatever becomes of this run,
+   * the next one finds what the same words have meant, and nothing is added twice.
+   */
+  async intendRelative(limits: string): Promise<void> {
+    const earlier = await this.#ledger.relativeTargets()
+    await this.#ledger.dropRelativeTargets(staleTargets(this.#found, earlier))
+    // To the next run, a file that shows the amount is one that was written after it was reached.
+    if (showsUnreached(this.#found, this.#relative)) await this.save(limits)
+    await this.#ledger.intendRelativeTargets(this.#relative, new Date())
+  }
+
+  /**
+   * Forgets what the relative targets came to that are reached, once limits.csv has the amounts in their place.
+   * @param changed as for `save`
+   */
+  async forgetReached(changed: ReadonlyMap<string, Key>): Promise<void> {
+    const now = new Map(this.#keysNow(changed).map((key) => [key.hash, key]))
+    const reached = this.#relative.filter((entry) => {
+      const key = now.get(entry.hash)
+      return key && isReached(entry, key)
+    })
+    await this.#ledger.dropRelativeTargets(reached.map(({ hash }) => hash))
+  }
+
+  /**
+   * Writes limits.csv anew with what OpenRouter says now; what the instructor has written stays, except that a
+   * relative target that is reached becomes the amount.
    * @param changed the keys that were changed since the listing, as they are now
    * @returns how many rows it has
    */
   async save(limits: string, changed: ReadonlyMap<string, Key> = new Map()): Promise<number> {
-    const keys = this.#keysNow(changed)
-    const rows = this.#matched(keys).map(({ student, key }) => ({ student: studentRef(student), key }))
-    const next = nextLimits(rows, await this.#findTargets(keys))
+    // In this order: a run beside this one replaces the cell first, and forgets what it came to afterwards.
+    const intended = await this.#ledger.relativeTargets()
+    // The instructor may have saved the file while the run was at work.
+    await this.read(limits, { mustExist: this.#mustExist })
+    const keys = this.#matched(this.#keysNow(changed))
+    const rows = keys.map(({ student, key }) => ({ student: studentRef(student), key }))
+    // A row is about the key that it meant when the plan was made: that one may be disabled by now.
+    const found = (await this.#findTargets()).map((each) =>
+      each.key ? { ...each, key: changed.get(each.key.hash) ?? each.key } : each,
+    )
+    const next = nextLimits(rows, found, { reached: reachedTargets(found, intended) })
     await saveLimits(limits, next)
     return next.length
   }
@@ -83,7 +132,8 @@ export class LimitsJob {
     return this.#listed.keys.map((key) => changed.get(key.hash) ?? key)
   }
 
-  async #findTargets(keys: readonly Key[]): Promise<FoundTarget[]> {
-    return findClassTargets(this.#targets, keys, everybody(this.#people, await this.#ledger.students()))
+  async #findTargets(): Promise<FoundTarget[]> {
+    const people = everybody(this.#people, await this.#ledger.students())
+    return findClassTargets(this.#targets, this.#listed.keys, people)
   }
 }

@@ -49,6 +49,7 @@ export class UpdateJob {
   /** Changes what the plan asks for, once it is certain that it can be written down. */
   async changeKeys(limits: string, report: (progress: string) => void): Promise<string> {
     for (const folder of new Set(['.', dirname(limits)])) await prepareFolder(folder)
+    await this.#limits.intendRelative(limits)
     const { changes } = this.plan
     this.updates = await updateKeys(changes, this.session.ports, (done) =>
       report(`${done} of ${changes.length}`),
@@ -74,10 +75,9 @@ export class UpdateJob {
   }
 
   async #writeFiles(limits: string): Promise<string> {
-    // The instructor may have saved the file while the run was at work.
-    await this.#limits.read(limits)
     await this.#limits.save(limits, this.updates.changed)
     this.#files.limits = limits
+    await this.#limits.forgetReached(this.updates.changed)
     this.#files.snapshot = await this.#limits.saveSnapshot(this.updates.changed)
     return `${limits}, ${this.#files.snapshot}`
   }

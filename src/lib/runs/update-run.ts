@@ -1,6 +1,6 @@
 import type { Change } from '../../db/keys.js'
 import type { Key } from '../core/key.js'
-import { type Limit, limitText, sameLimit } from '../core/money.js'
+import { limitText, resetText, sameLimit } from '../core/money.js'
 import type { StudentOutcome } from '../core/outcome.js'
 import type { UpdateKey } from '../core/update-plan.js'
 import type { KeyChange } from '../openrouter/client.js'
@@ -93,12 +93,16 @@ function outcomeOf({ email, name, mqId, keyName, hash }: UpdateKey) {
   return { email, name, mqId, keyName, hash }
 }
 
-function requested({ limit, disabled }: UpdateKey): KeyChange {
-  return { ...(limit && { limit: limit.to }), ...(disabled && { disabled: disabled.to }) }
+function requested({ limit, disabled, limitReset }: UpdateKey): KeyChange {
+  return {
+    ...(limit && { limit: limit.to }),
+    ...(disabled && { disabled: disabled.to }),
+    ...(limitReset && { limitReset: limitReset.to }),
+  }
 }
 
 /** The changelog's rows of a change. */
-function logged({ hash: keyHash, limit, disabled }: UpdateKey): Change[] {
+function logged({ hash: keyHash, limit, disabled, limitReset }: UpdateKey): Change[] {
   const rows: Change[] = []
   if (limit)
     rows.push({
@@ -115,19 +119,35 @@ function logged({ hash: keyHash, limit, disabled }: UpdateKey): Change[] {
       newValue: String(disabled.to),
     })
   }
+  if (limitReset) {
+    rows.push({
+      keyHash,
+      action: 'update_limit_reset',
+      oldValue: limitReset.from,
+      newValue: limitReset.to,
+    })
+  }
   return rows
 }
 
-function cameTrue(entry: Change, key: Key): boolean {
-  return entry.newValue === (entry.action === 'update_limit' ? limitText(key.limit) : String(key.disabled))
+/** What a key says of each action, in the words of the changelog. */
+const SAYS: Record<string, (key: Key) => string | null> = {
+  update_limit: ({ limit }) => limitText(limit),
+  update_disabled: ({ disabled }) => String(disabled),
+  update_limit_reset: ({ limitReset }) => limitReset,
+}
+
+function cameTrue({ action, newValue }: Change, key: Key): boolean {
+  return newValue === SAYS[action]?.(key)
 }
 
 /** What is not as it was asked for, or undefined. */
-function mismatch({ limit, disabled }: UpdateKey, key: Key): string | undefined {
-  const words = (value: Limit) => limitText(value)
+function mismatch({ limit, disabled, limitReset }: UpdateKey, key: Key): string | undefined {
   if (limit && !sameLimit(limit.to, key.limit))
-    return `OpenRouter says limit ${words(key.limit)} instead of ${words(limit.to)}`
+    return `OpenRouter says limit ${limitText(key.limit)} instead of ${limitText(limit.to)}`
   if (disabled && disabled.to !== key.disabled)
     return `OpenRouter says disabled ${key.disabled} instead of ${disabled.to}`
+  if (limitReset && limitReset.to !== key.limitReset)
+    return `OpenRouter says limit_reset ${resetText(key.limitReset)} instead of ${resetText(limitReset.to)}`
   return undefined
 }

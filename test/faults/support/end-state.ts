@@ -42,6 +42,11 @@ export function openCreations(folder: string): { mq_id: string; state: string }[
   return query(folder, "SELECT mq_id, state FROM creation WHERE state IN ('open', 'undoing')")
 }
 
+/** What relative targets came to that the ledger does not know to be reached. */
+export function relativeTargets(folder: string): { hash: string; target: number }[] {
+  return query(folder, 'SELECT key_hash AS hash, target FROM relative_target ORDER BY key_hash')
+}
+
 /** When each secret was written down. */
 export function secretTimes(folder: string): { hash: string; at: string }[] {
   return query(folder, 'SELECT key_hash AS hash, obtained_at AS at FROM secret')

@@ -65,6 +65,19 @@ describe('updatePlanView', () => {
     ])
   })
 
+  it('has a column for reset periods only where one changes', () => {
+    const changes: UpdateKey[] = [
+      { kind: 'update', ...ADA, keyName: 'a', hash: 'ha', limitReset: { from: 'daily', to: null } },
+      { kind: 'update', ...BO, keyName: 'b', hash: 'hb', disabled: { from: false, to: true } },
+    ]
+    expect(updatePlanView(plan({ changes }), undefined, { dryRun: true }).slice(0, 4)).toEqual([
+      'ADDRESS          NAME       LIMIT  RESET         DISABLED',
+      'ada@example.edu  Ada Quill         daily → none',
+      'bo@example.edu   Bo Reed                         false → true',
+      '',
+    ])
+  })
+
   it('shows no table of nothing', () => {
     expect(updatePlanView(plan({ unchanged: 1 }), 80, { dryRun: true })).toEqual([
       'Plan: 0 keys to change; 1 as asked for already.',

@@ -1,4 +1,4 @@
-import { formatLimit } from '../../core/money.js'
+import { formatLimit, resetText } from '../../core/money.js'
 import type { RefreshResult, UpdateResult } from '../../core/results.js'
 import type { UpdateKey, UpdatePlan } from '../../core/update-plan.js'
 import { count } from '../../core/words.js'
@@ -9,8 +9,10 @@ const CHANGES: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
   { title: 'NAME', flexible: true },
   { title: 'LIMIT' },
+  { title: 'RESET' },
   { title: 'DISABLED' },
 ]
+const RESET = CHANGES.findIndex(({ title }) => title === 'RESET')
 
 /** The plan of `update`; see tableLines for `width`. */
 export function updatePlanView(
@@ -57,13 +59,17 @@ export function refreshView(result: RefreshResult, width: number | undefined): s
 
 function changeTable(changes: readonly UpdateKey[], width: number | undefined): string[] {
   if (changes.length === 0) return []
-  const rows = changes.map(({ email, name, limit, disabled }) => [
+  const rows = changes.map(({ email, name, limit, disabled, limitReset }) => [
     email,
     name,
     limit ? `${formatLimit(limit.from)} → ${formatLimit(limit.to)}` : '',
+    limitReset ? `${resetText(limitReset.from)} → ${resetText(limitReset.to)}` : '',
     disabled ? `${disabled.from} → ${disabled.to}` : '',
   ])
-  return [...tableLines(CHANGES, rows, width), '']
+  // Few classes have a reset period at all: no column for what nobody has asked for.
+  const shown = <Cell>(cells: readonly Cell[]) =>
+    cells.filter((_, i) => i !== RESET || changes.some(({ limitReset }) => limitReset))
+  return [...tableLines(shown(CHANGES), rows.map(shown), width), '']
 }
 
 function unmatchedLines(plan: UpdatePlan): string[] {

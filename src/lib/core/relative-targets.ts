@@ -1,0 +1,89 @@
+import type { Key } from './key.js'
+import { type FoundTarget, isRaise, type Target } from './limits.js'
+import { parseRaise, sameLimit, sumUsd, type Usd } from './money.js'
+
+/** What a relative target, such as `+5`, came to when a run first set out to reach it. */
+export interface RelativeTarget {
+  hash: string
+  /** The cell as the instructor wrote it. */
+  written: string
+  /** What the key is to be able to spend in the end. */
+  target: Usd
+}
+
+/**
+ * What each relative target comes to: what an earlier run has written down for it, so that it is added once, else
+ * what the key may spend now and the amount. One of a key without a limit comes to nothing.
+ * @param intended what earlier runs have written down; what holds still is given back as the same object
+ */
+export function relativeTargets(
+  found: readonly FoundTarget[],
+  intended: readonly RelativeTarget[],
+): RelativeTarget[] {
+  const earlier = byHash(intended)
+  return found.flatMap(({ target, key }) => {
+    if (!key || key.limit === null || !isRaise(target.limit)) return []
+    const entry = earlier.get(key.hash)
+    if (entry && means(target, entry)) return [entry]
+    const { hash, limit } = key
+    return [{ hash, written: target.written.limit, target: sumUsd([limit, target.limit.add]) }]
+  })
+}
+
+/**
+ * The hashes of the keys for which something is written down that their rows no longer ask for. What the file has no
+ * row about may be asked for by another one.
+ */
+export function staleTargets(found: readonly FoundTarget[], intended: readonly RelativeTarget[]): string[] {
+  const holding = new Set(relativeTargets(found, intended))
+  const rows = new Set(found.map(({ key }) => key?.hash))
+  return intended.filter((entry) => rows.has(entry.hash) && !holding.has(entry)).map(({ hash }) => hash)
+}
+
+/** The amounts of the relative targets that their keys have reached, by hash: in the file they take the place of `+5`. */
+export function reachedTargets(
+  found: readonly FoundTarget[],
+  intended: readonly RelativeTarget[],
+): Map<string, Usd> {
+  const entries = byHash(intended)
+  return new Map(
+    found.flatMap(({ target, key }) => {
+      if (!key) return []
+      const entry = entries.get(key.hash)
+      const done = entry !== undefined && means(target, entry) && isReached(entry, key)
+      return done ? [[entry.hash, entry.target] as const] : []
+    }),
+  )
+}
+
+/** Whether a key may spend what a relative target came to. */
+export function isReached(entry: RelativeTarget, key: Key): boolean {
+  return sameLimit(entry.target, key.limit)
+}
+
+/** Whether a file that is behind shows an amount that a relative target is yet to reach. */
+export function showsUnreached(found: readonly FoundTarget[], relative: readonly RelativeTarget[]): boolean {
+  const entries = byHash(relative)
+  return found.some(({ target, key }) => {
+    const entry = key && entries.get(key.hash)
+    return key && entry ? shows(target, entry) && !isReached(entry, key) : false
+  })
+}
+
+/**
+ * Whether a row still asks for what is written down. A file that shows the amount was written after it had been
+ * reached, when the cell was replaced: whoever has written the same words since asks for the same again.
+ */
+function means(target: Target, entry: RelativeTarget): boolean {
+  const add = parseRaise(entry.written)
+  if (!isRaise(target.limit) || add === undefined) return false
+  return sameLimit(target.limit.add, add) && !shows(target, entry)
+}
+
+function shows({ actualLimit }: Target, entry: RelativeTarget): boolean {
+  return actualLimit !== undefined && sameLimit(actualLimit, entry.target)
+}
+
+function byHash(entries: readonly RelativeTarget[]): Map<string, RelativeTarget> {
+  return new Map(entries.map((entry) => [entry.hash, entry]))
+}
