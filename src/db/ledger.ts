@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm'
+import type { KnownClass } from '../lib/core/class-people.js'
 import type { Creation, KeyRequest } from '../lib/core/creation.js'
 import type { HistoryEntry } from '../lib/core/history.js'
 import type { Key } from '../lib/core/key.js'
@@ -153,9 +154,13 @@ export class Ledger {
     this.#write((db) => rotations.closeRotations(db, moot, at))
   }
 
-  /** The keys that have been replaced by newer ones: the new hash by the old one. */
-  async replacedKeys(): Promise<Map<string, string>> {
-    return this.#read(rotations.replacedKeys)
+  /** What the ledger knows of the class. */
+  async knownClass(): Promise<KnownClass> {
+    return this.#read((db) => ({
+      students: readStudents(db),
+      heldBy: readHolders(db),
+      replaced: rotations.replacedKeys(db),
+    }))
   }
 
   /** The hashes of the keys that `offboard` has disabled, and that nobody has enabled since. */

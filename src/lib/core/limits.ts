@@ -164,22 +164,27 @@ function toTarget(row: Row, table: Table): Target {
   }
 }
 
-/** A target together with the key it is about; one without a key asks for something that no key can do. */
+/** A target together with the key it is about. */
 export interface FoundTarget {
   target: Target
-  /** Undefined where no key, or no single key, is meant; `why` then says it. */
+  /** Undefined where no key, or no single key, is meant. */
   key: Key | undefined
+  /** Why nothing is done for it, where nothing may be. */
   why?: string
 }
 
 /**
  * Finds the key of each target: by hash, else by address, where the address has one key or one enabled key.
+ * A row of a key that was replaced by a newer one asks for nothing any more: it must neither bring the old one
+ * back, nor be taken for the new one's.
  * @param keysOfEmail the keys of the student with an address, case aside
+ * @param replaced the new hash by the old one
  */
 export function findTargets(
   targets: readonly Target[],
   byHash: ReadonlyMap<string, Key>,
   keysOfEmail: (email: string) => readonly Key[],
+  replaced: ReadonlyMap<string, string> = new Map(),
 ): FoundTarget[] {
   const lineOf = new Map<string, number>()
   const claim = (target: Target, key: Key): FoundTarget => {
@@ -192,6 +197,8 @@ export function findTargets(
   const byName = new Map(
     targets.flatMap((target) => {
       const key = byHash.get(target.hash)
+      if (replaced.has(target.hash) && asksForSomething(target))
+        return [[target, { target, key, why: REPLACED }]]
       if (!key) return []
       return [[target, belongsElsewhere(target, key) ?? claim(target, key)] as const]
     }),
@@ -207,6 +214,8 @@ export function findTargets(
     return { target, key: undefined, why: target.hash === '' ? 'no key of this address' : 'no such key' }
   })
 }
+
+const REPLACED = 'its key was replaced by a newer one, which has a row of its own'
 
 /** A row whose hash and MQ ID are of two students: columns that were sorted apart would change somebody else's key. */
 function belongsElsewhere(target: Target, key: Key): FoundTarget | undefined {
@@ -248,7 +257,7 @@ export function nextLimits(
     answered = new Set(),
   }: { reached?: ReadonlyMap<string, Usd>; answered?: ReadonlySet<string> } = {},
 ): LimitsRow[] {
-  const found = present.map((f) => (f.key && answered.has(f.key.hash) ? withoutTargets(f) : f))
+  const found = present.map((f) => (answered.has(f.key?.hash ?? f.target.hash) ? withoutTargets(f) : f))
   const targetOf = new Map(found.flatMap((f) => (f.key ? [[f.key.hash, f.target] as const] : [])))
   const ofClass = keys.map(({ student, key }) => limitsRow(student, key, targetOf.get(key.hash), reached))
   const written = new Set(keys.map(({ key }) => key.hash))

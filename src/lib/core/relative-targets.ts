@@ -21,8 +21,8 @@ export function relativeTargets(
   intended: readonly RelativeTarget[],
 ): RelativeTarget[] {
   const earlier = byHash(intended)
-  return found.flatMap(({ target, key }) => {
-    if (!key || key.limit === null || !isRaise(target.limit)) return []
+  return found.flatMap(({ target, key, why }) => {
+    if (!key || why !== undefined || key.limit === null || !isRaise(target.limit)) return []
     const entry = earlier.get(key.hash)
     if (entry && means(target, entry)) return [entry]
     const { hash, limit } = key

@@ -48,7 +48,7 @@ export function planUpdate(
   const unmatched: UpdatePlan['unmatched'] = []
   for (const { target, key, why } of found) {
     const { line, email, name, hash } = target
-    if (!key) {
+    if (!key || why !== undefined) {
       unmatched.push({ line, email, name, hash, why: why ?? 'no such key' })
       continue
     }

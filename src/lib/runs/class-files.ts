@@ -1,5 +1,5 @@
 import type { Ledger } from '../../db/ledger.js'
-import { everybody, findClassTargets } from '../core/class-people.js'
+import { findClassTargets } from '../core/class-people.js'
 import type { Key } from '../core/key.js'
 import { nextLimits } from '../core/limits.js'
 import { matchKeys } from '../core/matching.js'
@@ -35,7 +35,7 @@ export async function saveClassFiles(
   const intended = await ledger.relativeTargets()
   const targets = await loadTargetsIfThere(limits)
   const { matched } = matchKeys(keys, people, now)
-  const found = findClassTargets(targets, keys, everybody(people, await ledger.students()))
+  const found = findClassTargets(targets, keys, people, await ledger.knownClass())
   const rows = matched.map(({ student, key }) => ({ student: studentRef(student), key }))
   const reached = reachedTargets(found, intended)
   await saveLimits(limits, nextLimits(rows, found, { reached, answered }))

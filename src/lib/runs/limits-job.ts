@@ -1,5 +1,5 @@
 import type { Ledger } from '../../db/ledger.js'
-import { everybody, findClassTargets } from '../core/class-people.js'
+import { findClassTargets, keysOfClass } from '../core/class-people.js'
 import type { Key } from '../core/key.js'
 import { type FoundTarget, nextLimits, type Target } from '../core/limits.js'
 import { matchKeys } from '../core/matching.js'
@@ -62,12 +62,12 @@ export class LimitsJob {
     { settlePending = false, maxChange }: { settlePending?: boolean; maxChange?: number } = {},
   ): Promise<string> {
     this.#listed = listed
-    // Also of those who have left: their keys may be changed through limits.csv, and that is written down.
-    const people = everybody(this.#people, await this.#ledger.students())
-    await recordListing(this.#ledger, listed, people, { settlePending })
+    await recordListing(this.#ledger, listed, this.#people, { settlePending })
     this.#found = await this.#findTargets()
     this.#relative = relativeTargets(this.#found, await this.#ledger.relativeTargets())
-    const ofClass = matchKeys(listed.keys, people).matched.map(({ key }) => key)
+    const ofClass = keysOfClass(listed.keys, this.#people, await this.#ledger.knownClass()).map(
+      ({ key }) => key,
+    )
     this.plan = planUpdate(this.#found, this.#relative, ofClass, maxChange)
     return count(this.plan.changes.length, 'change')
   }
@@ -133,7 +133,6 @@ export class LimitsJob {
   }
 
   async #findTargets(): Promise<FoundTarget[]> {
-    const people = everybody(this.#people, await this.#ledger.students())
-    return findClassTargets(this.#targets, this.#listed.keys, people)
+    return findClassTargets(this.#targets, this.#listed.keys, this.#people, await this.#ledger.knownClass())
   }
 }

@@ -87,22 +87,22 @@ export class ProvisionJob {
     const { keys, listedAt: today } = this.#listed
     if (expiresAt !== undefined && Date.parse(expiresAt) <= today.getTime())
       throw new UsageError('expiry_past', `--expires is over already (${expiresAt}). Name a day to come.`)
-    const people = everybody(this.#students, await ledger.students())
-    const found = findClassTargets(this.#targets, keys, people)
+    const known = await ledger.knownClass()
+    const found = findClassTargets(this.#targets, keys, this.#students, known)
     this.#input = {
       students,
       placeholders,
       keys,
       creations: await ledger.unsettledCreations(),
       secretHere: await ledger.secretHashes(),
-      heldBy: await ledger.keyHolders(),
+      heldBy: known.heldBy,
       limit,
       expiresAt,
       guardrail: guardrail === undefined ? null : await findGuardrail(openRouter, guardrail),
       unassigned: await ledger.unassignedKeys(),
       offboarded: await ledger.offboardedHashes(),
       heldDisabled: new Set(found.flatMap(({ key, target }) => (key && target.disabled ? [key.hash] : []))),
-      everybody: people,
+      everybody: everybody(this.#students, known.students),
       ...(maxChange !== undefined && { maxChange }),
       balance: this.#balance,
       today,

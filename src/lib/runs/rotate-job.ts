@@ -194,7 +194,7 @@ export class RotateJob {
   saveFiles(limits: string): Promise<string> {
     return this.#orEnd(async () => {
       const { ledger } = this.session
-      const replaced = new Set((await ledger.replacedKeys()).keys())
+      const replaced = new Set((await ledger.knownClass()).replaced.keys())
       const files = await saveClassFiles(limits, this.#people, this.#keysNow(), ledger, replaced)
       Object.assign(this.#files, files)
       return `${files.limits}, ${files.snapshot}`
