@@ -5,9 +5,11 @@ import { formatLimit, sameLimit } from '../core/money.js'
 import type { StudentOutcome } from '../core/outcome.js'
 import { type CreateKey, keyRequest } from '../core/provision-plan.js'
 import type { Person } from '../core/student.js'
+import type { UpdateKey } from '../core/update-plan.js'
 import { OpenRouterError } from '../openrouter/errors.js'
 import { outcomeOfFailure } from './failure.js'
 import type { RunPorts } from './ports.js'
+import { updateKeys } from './update-run.js'
 import { workThrough } from './workers.js'
 
 /** What came of making keys once. */
@@ -101,7 +103,28 @@ async function createKey(change: CreateKey, people: ReadonlyMap<string, Person>,
     throw new Unmade(outcome, error)
   })
   await ledger.completeCreation(id, request, made, now())
-  return { key: made.key, of: { ...outcomeOf(change), hash: made.key.hash, ...verified(change, made.key) } }
+  const key = await setRight(change, made.key, ports)
+  return { key, of: { ...outcomeOf(change), hash: key.hash, ...verified(change, key) } }
+}
+
+/**
+ * Sets right what a new key may spend, where that is not what was asked for: the next run would find a key, and
+ * be content with it. Gives the key as it is then.
+ */
+async function setRight(change: CreateKey, key: Key, ports: RunPorts): Promise<Key> {
+  const { limit, limitReset, keyName } = change
+  if (sameLimit(limit, key.limit) && limitReset === key.limitReset) return key
+  // An answer about a key of another name is one about somebody else's.
+  if (key.name !== keyName) return key
+  const wrong: UpdateKey = {
+    kind: 'update',
+    ...outcomeOf(change),
+    hash: key.hash,
+    limit: { from: key.limit, to: limit },
+    ...(limitReset !== key.limitReset && { limitReset: { from: key.limitReset, to: limitReset } }),
+  }
+  const { changed } = await updateKeys([wrong], ports, () => {})
+  return changed.get(key.hash) ?? key
 }
 
 /** Compares a new key with what was asked for: a limit that did not come through is money. */
@@ -110,7 +133,8 @@ function verified(change: CreateKey, key: Key): Pick<StudentOutcome, 'outcome' |
   if (same && sameExpiry(change.expiresAt, key.expiresAt)) return { outcome: 'created' }
   const words = ({ limit, limitReset, expiresAt }: Pick<Key, 'limit' | 'limitReset' | 'expiresAt'>) =>
     `${formatLimit(limit)}${limitReset === null ? '' : ` ${limitReset}`}${expiresAt === null ? '' : ` until ${expiresAt}`}`
-  return { outcome: 'failed', reason: `a key was made, but with ${words(key)} instead of ${words(change)}` }
+  const reason = `a key was made, but with ${words(key)} instead of ${words(change)}`
+  return { outcome: 'failed', reason }
 }
 
 function outcomeOf({ email, name, mqId, keyName }: CreateKey) {
