@@ -67,6 +67,8 @@ export interface ProvisionPlan {
   keyHolders: KeyHolder[]
   /** Students whose key has been given another name in OpenRouter; the hash tells that it is theirs. */
   renamed: (StudentRef & { keyName: string; hash: string })[]
+  /** Students who get a key while somebody of the same name who is not on the roster has one: a corrected MQ ID? */
+  namesakes: (StudentRef & { keyName: string; hash: string })[]
   leftAlone: LeftAlone[]
   /** Journal entries that the listing shows to have made nothing. */
   absent: number[]
@@ -153,6 +155,7 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
       })),
     ].filter(({ hashes }) => !hashes.some((hash) => enabling.has(hash))),
     renamed,
+    namesakes: namesakesOf(creates, input),
     leftAlone,
     absent: doubt.absent.map((creation) => creation.id),
     undone: doubt.undone.map((creation) => creation.id),
@@ -293,6 +296,25 @@ function keysToEnable(
     if (all.some((key) => !key.disabled)) return []
     const newest = all.filter((key) => offboarded.has(key.hash) && !heldDisabled?.has(key.hash)).at(-1)
     return newest ? [{ kind: 'enable' as const, ...student, keyName: newest.name, hash: newest.hash }] : []
+  })
+}
+
+/** The keys of people who have left and are called as somebody is who gets a new one. */
+function namesakesOf(
+  creates: readonly CreateKey[],
+  { students, placeholders, everybody = [], heldBy, keys, today }: ProvisionInput,
+): ProvisionPlan['namesakes'] {
+  const here = new Set([...students, ...placeholders].map(({ mqId }) => mqIdKey(mqId)))
+  const left = everybody.filter(({ mqId }) => !here.has(mqIdKey(mqId)))
+  const nameOf = new Map(left.map((person) => [mqIdKey(person.mqId), fullName(person).toLowerCase()]))
+  const keyOf = new Map<string, Key>()
+  for (const key of keys) {
+    const name = nameOf.get(mqIdKey(heldBy?.get(key.hash) ?? ''))
+    if (name !== undefined && !key.disabled && !isExpired(key, today)) keyOf.set(name, key)
+  }
+  return creates.flatMap(({ email, name, mqId }) => {
+    const key = keyOf.get(name.toLowerCase())
+    return key ? [{ email, name, mqId, keyName: key.name, hash: key.hash }] : []
   })
 }
 

@@ -44,6 +44,7 @@ const plan = (over: Partial<ProvisionPlan> = {}): ProvisionPlan => ({
   changes: [],
   keyHolders: [],
   renamed: [],
+  namesakes: [],
   leftAlone: [],
   absent: [],
   undone: [],

@@ -50,6 +50,10 @@ export function provisionPlanView(
   return [
     ...lines,
     `Plan: ${count(creates.length, 'key')} to make${guardrail ? `, with the guardrail ${guardrail.name}` : ''}${enables.length > 0 ? `, ${enables.length} to enable again` : ''}; ${count(plan.keyHolders.length, 'student')} already ${plan.keyHolders.length === 1 ? 'has' : 'have'} one.`,
+    ...plan.namesakes.map(
+      ({ name, mqId, keyName }) =>
+        `${name} gets a new key, though there is ${keyName}, of somebody of the same name who is not on the roster. Was the MQ ID corrected? Then give that key a name that ends in _${mqId} in OpenRouter first.`,
+    ),
     ...(dryRun ? standing(plan) : []),
     `The class could then spend ${spendingText(plan.spending)}${plan.balance === null ? '' : `; the account has ${formatUsd(plan.balance)} left`}.`,
     ...safetyLines(plan.safety),
