@@ -3,25 +3,12 @@ import type { OffboardPlan } from '../lib/core/offboard-plan.js'
 import type { OffboardResult } from '../lib/core/results.js'
 import { OffboardJob } from '../lib/runs/offboard-job.js'
 import { Session } from '../lib/runs/session.js'
-import { BaseCommand } from '../lib/terminal/base-command.js'
-import {
-  concurrencyFlag,
-  dbFlag,
-  dryRunFlag,
-  forceFlag,
-  limitsFlag,
-  maxChangeFlag,
-  rosterFlag,
-  workspaceFlag,
-  yesFlag,
-} from '../lib/terminal/flags.js'
 import { listenForInterrupts } from '../lib/terminal/interrupt.js'
-import { runPipeline } from '../lib/terminal/pipeline.js'
+import { PlannedCommand } from '../lib/terminal/planned-command.js'
 import { accountFrom } from '../lib/terminal/settings.js'
-import { terminalWidth } from '../lib/terminal/table.js'
 import { offboardPlanView, offboardView } from '../lib/terminal/views/offboard-view.js'
 
-export default class Offboard extends BaseCommand {
+export default class Offboard extends PlannedCommand {
   static override summary = 'Take the keys of students who have left out of use, or those of the whole class.'
   static override description =
     `Disables the keys that this ledger knows of students who are no longer on the roster; a key that it does not know is never touched. With --end-of-term, writes what everybody has spent, then disables the keys of the whole class.
@@ -33,9 +20,7 @@ A student who comes back gets the old key enabled again by provision.`
     '<%= config.bin %> <%= command.id %> --end-of-term --force',
   ]
   static override flags = {
-    db: dbFlag,
-    roster: rosterFlag,
-    limits: limitsFlag,
+    ...PlannedCommand.planFlags,
     'end-of-term': Flags.boolean({
       summary: 'The whole class, and not only those who have left.',
       default: false,
@@ -44,12 +29,6 @@ A student who comes back gets the old key enabled again by provision.`
       summary: 'Delete the keys in question that are disabled already.',
       default: false,
     }),
-    workspace: workspaceFlag,
-    'dry-run': dryRunFlag,
-    yes: yesFlag,
-    force: forceFlag,
-    'max-change': maxChangeFlag,
-    concurrency: concurrencyFlag,
   }
 
   async run(): Promise<OffboardResult | OffboardPlan> {
@@ -65,40 +44,35 @@ A student who comes back gets the old key enabled again by provision.`
       maxChange: flags['max-change'],
     }
     try {
-      await runPipeline<OffboardJob>(
-        [
-          { title: 'Read the roster', run: () => job.read(roster, wishes) },
-          { title: 'Open the ledger', run: () => session.open(db, 'offboard', { dryRun, workspace }) },
-          { title: 'Fetch the keys', run: (_, report) => job.fetch(wishes, report) },
-          { title: 'Plan', run: () => job.makePlan() },
-        ],
-        job,
-        this.progress(),
+      return await this.tell(
+        {
+          job,
+          toPlan: [
+            { title: 'Read the roster', run: () => job.read(roster, wishes) },
+            { title: 'Open the ledger', run: () => session.open(db, 'offboard', { dryRun, workspace }) },
+            { title: 'Fetch the keys', run: (_, report) => job.fetch(wishes, report) },
+            { title: 'Plan', run: () => job.makePlan() },
+          ],
+          showPlan: offboardPlanView,
+          alwaysAsk: true,
+          toApply: [
+            {
+              title: 'Write the usage',
+              onlyIf: () => wishes.endOfTerm,
+              run: () => job.saveUsage(),
+            },
+            { title: 'Take the keys out of use', run: (_, report) => job.takeOutOfUse(limits, report) },
+            {
+              title: 'Write the limits and the snapshot',
+              skip: () => job.endedEarly && 'not written, since the run ended early',
+              run: () => job.saveFiles(limits),
+            },
+          ],
+          showResult: offboardView,
+        },
+        flags,
+        interrupt,
       )
-      this.print(offboardPlanView(job.plan, terminalWidth(), { dryRun }))
-      if (dryRun) return job.plan
-      if (job.plan.changes.length > 0) await this.agree(job.plan.safety, flags, interrupt, { always: true })
-      await runPipeline<OffboardJob>(
-        [
-          {
-            title: 'Write the usage',
-            onlyIf: () => wishes.endOfTerm,
-            run: () => job.saveUsage(),
-          },
-          { title: 'Take the keys out of use', run: (_, report) => job.takeOutOfUse(limits, report) },
-          {
-            title: 'Write the limits and the snapshot',
-            skip: () => job.endedEarly && 'not written, since the run ended early',
-            run: () => job.saveFiles(limits),
-          },
-        ],
-        job,
-        this.progress(),
-      )
-      const result = job.result()
-      this.print(offboardView(result))
-      this.conclude(result, interrupt, job.run.stoppedBy)
-      return result
     } finally {
       interrupt.dispose()
       await session.close()

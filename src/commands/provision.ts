@@ -3,27 +3,13 @@ import type { ProvisionPlan } from '../lib/core/provision-plan.js'
 import type { ProvisionResult } from '../lib/core/results.js'
 import { ProvisionJob } from '../lib/runs/provision-job.js'
 import { Session } from '../lib/runs/session.js'
-import { BaseCommand } from '../lib/terminal/base-command.js'
-import {
-  concurrencyFlag,
-  dbFlag,
-  dryRunFlag,
-  expiresFlag,
-  forceFlag,
-  limitsFlag,
-  maxChangeFlag,
-  rosterFlag,
-  usdFlag,
-  workspaceFlag,
-  yesFlag,
-} from '../lib/terminal/flags.js'
+import { expiresFlag, usdFlag } from '../lib/terminal/flags.js'
 import { listenForInterrupts } from '../lib/terminal/interrupt.js'
-import { runPipeline } from '../lib/terminal/pipeline.js'
+import { PlannedCommand } from '../lib/terminal/planned-command.js'
 import { accountFrom } from '../lib/terminal/settings.js'
-import { terminalWidth } from '../lib/terminal/table.js'
 import { provisionPlanView, provisionView } from '../lib/terminal/views/provision-view.js'
 
-export default class Provision extends BaseCommand {
+export default class Provision extends PlannedCommand {
   static override summary = 'Make a key for each student who has none.'
   static override description =
     `Gives each student of the roster who has no key, enabled or disabled, one with the roster's budget and reset period, and writes the secrets of the new keys into a CSV file.
@@ -38,9 +24,7 @@ Whatever happens on the way, run the same command again: it settles what was lef
     '<%= config.bin %> <%= command.id %> --guardrail "Small models" --class-budget 500',
   ]
   static override flags = {
-    db: dbFlag,
-    roster: rosterFlag,
-    limits: limitsFlag,
+    ...PlannedCommand.planFlags,
     limit: usdFlag({ summary: "What each new key may spend, whatever the roster's budgets say." }),
     expires: expiresFlag,
     guardrail: Flags.string({
@@ -50,12 +34,6 @@ Whatever happens on the way, run the same command again: it settles what was lef
     'class-budget': usdFlag({
       summary: 'Refuse a plan by which the limits of all enabled keys come to more than this.',
     }),
-    workspace: workspaceFlag,
-    'dry-run': dryRunFlag,
-    yes: yesFlag,
-    force: forceFlag,
-    'max-change': maxChangeFlag,
-    concurrency: concurrencyFlag,
   }
 
   async run(): Promise<ProvisionResult | ProvisionPlan> {
@@ -73,46 +51,40 @@ Whatever happens on the way, run the same command again: it settles what was lef
       maxChange: flags['max-change'],
     }
     try {
-      await runPipeline<ProvisionJob>(
-        [
-          { title: 'Read the roster', run: () => job.read(roster, limits) },
-          { title: 'Open the ledger', run: () => session.open(db, 'provision', { dryRun, workspace }) },
-          { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
-          { title: 'Plan', run: () => job.makePlan(roster, wishes) },
-        ],
-        job,
-        this.progress(),
+      return await this.tell(
+        {
+          job,
+          toPlan: [
+            { title: 'Read the roster', run: () => job.read(roster, limits) },
+            { title: 'Open the ledger', run: () => session.open(db, 'provision', { dryRun, workspace }) },
+            { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
+            { title: 'Plan', run: () => job.makePlan(roster, wishes) },
+          ],
+          showPlan: provisionPlanView,
+          toApply: [
+            { title: 'Make the keys', run: (_, report) => job.makeKeys(limits, report) },
+            {
+              title: 'Enable the keys of those who are back',
+              onlyIf: () => job.enables,
+              run: (_, report) => job.enableKeys(report),
+            },
+            {
+              title: 'Assign the guardrails',
+              onlyIf: () => job.assigns,
+              run: () => job.assignGuardrails(),
+            },
+            { title: 'Write the API keys', run: () => job.handOut() },
+            {
+              title: 'Write the limits and the snapshot',
+              skip: () => job.endedEarly && 'not written, since the run ended early',
+              run: () => job.saveFiles(limits),
+            },
+          ],
+          showResult: provisionView,
+        },
+        flags,
+        interrupt,
       )
-      this.print(provisionPlanView(job.plan, terminalWidth(), { dryRun }))
-      if (dryRun) return job.plan
-      await this.agree(job.plan.safety, flags, interrupt)
-      await runPipeline<ProvisionJob>(
-        [
-          { title: 'Make the keys', run: (_, report) => job.makeKeys(limits, report) },
-          {
-            title: 'Enable the keys of those who are back',
-            onlyIf: () => job.enables,
-            run: (_, report) => job.enableKeys(report),
-          },
-          {
-            title: 'Assign the guardrails',
-            onlyIf: () => job.assigns,
-            run: () => job.assignGuardrails(),
-          },
-          { title: 'Write the API keys', run: () => job.handOut() },
-          {
-            title: 'Write the limits and the snapshot',
-            skip: () => job.endedEarly && 'not written, since the run ended early',
-            run: () => job.saveFiles(limits),
-          },
-        ],
-        job,
-        this.progress(),
-      )
-      const result = job.result()
-      this.print(provisionView(result))
-      this.conclude(result, interrupt, job.run.stoppedBy)
-      return result
     } finally {
       interrupt.dispose()
       await session.close()

@@ -5,25 +5,12 @@ import type { RotateResult } from '../lib/core/results.js'
 import type { RotationPlan } from '../lib/core/rotation-plan.js'
 import { RotateJob } from '../lib/runs/rotate-job.js'
 import { Session } from '../lib/runs/session.js'
-import { BaseCommand } from '../lib/terminal/base-command.js'
-import {
-  concurrencyFlag,
-  dbFlag,
-  dryRunFlag,
-  forceFlag,
-  limitsFlag,
-  maxChangeFlag,
-  rosterFlag,
-  workspaceFlag,
-  yesFlag,
-} from '../lib/terminal/flags.js'
 import { listenForInterrupts } from '../lib/terminal/interrupt.js'
-import { runPipeline } from '../lib/terminal/pipeline.js'
+import { PlannedCommand } from '../lib/terminal/planned-command.js'
 import { accountFrom } from '../lib/terminal/settings.js'
-import { terminalWidth } from '../lib/terminal/table.js'
 import { rotatePlanView, rotateView } from '../lib/terminal/views/rotate-view.js'
 
-export default class Rotate extends BaseCommand {
+export default class Rotate extends PlannedCommand {
   static override summary = 'Give students a new key in the place of the one they have.'
   static override description =
     `For a key that was lost or has leaked: makes the new key first, with the same reset period, expiry and guardrail and with what is left of the budget, and writes its secret into a CSV file; only then is the old key disabled.
@@ -40,9 +27,7 @@ Whatever happens on the way, run the same command again: it goes on where the ru
     student: Args.string({ description: 'Addresses, MQ IDs, or parts of names.' }),
   }
   static override flags = {
-    db: dbFlag,
-    roster: rosterFlag,
-    limits: limitsFlag,
+    ...PlannedCommand.planFlags,
     lost: Flags.boolean({
       summary: 'Everybody of the class whose secret is not in the ledger.',
       exclusive: ['all'],
@@ -59,12 +44,6 @@ Whatever happens on the way, run the same command again: it goes on where the ru
       max: 365,
       helpValue: 'DAYS',
     }),
-    workspace: workspaceFlag,
-    'dry-run': dryRunFlag,
-    yes: yesFlag,
-    force: forceFlag,
-    'max-change': maxChangeFlag,
-    concurrency: concurrencyFlag,
   }
 
   async run(): Promise<RotateResult | RotationPlan> {
@@ -88,42 +67,37 @@ Whatever happens on the way, run the same command again: it goes on where the ru
       maxChange: flags['max-change'],
     }
     try {
-      await runPipeline<RotateJob>(
-        [
-          { title: 'Open the ledger', run: () => session.open(db, 'rotate', { dryRun, workspace }) },
-          { title: 'Read the roster', run: () => job.findClass(roster) },
-          { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
-          { title: 'Plan', run: () => job.makePlan(wishes) },
-        ],
-        job,
-        this.progress(),
+      return await this.tell(
+        {
+          job,
+          toPlan: [
+            { title: 'Open the ledger', run: () => session.open(db, 'rotate', { dryRun, workspace }) },
+            { title: 'Read the roster', run: () => job.findClass(roster) },
+            { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
+            { title: 'Plan', run: () => job.makePlan(wishes) },
+          ],
+          showPlan: rotatePlanView,
+          alwaysAsk: true,
+          toApply: [
+            { title: 'Make the new keys', run: (_, report) => job.makeKeys(limits, report) },
+            {
+              title: 'Assign the guardrails',
+              onlyIf: () => job.assigns,
+              run: () => job.assignGuardrails(),
+            },
+            { title: 'Retire the old keys', run: (_, report) => job.retireKeys(report) },
+            { title: 'Write the API keys', run: () => job.handOut() },
+            {
+              title: 'Write the limits and the snapshot',
+              skip: () => job.endedEarly && 'not written, since the run ended early',
+              run: () => job.saveFiles(limits),
+            },
+          ],
+          showResult: rotateView,
+        },
+        flags,
+        interrupt,
       )
-      this.print(rotatePlanView(job.plan, terminalWidth(), { dryRun }))
-      if (dryRun) return job.plan
-      if (job.plan.changes.length > 0) await this.agree(job.plan.safety, flags, interrupt, { always: true })
-      await runPipeline<RotateJob>(
-        [
-          { title: 'Make the new keys', run: (_, report) => job.makeKeys(limits, report) },
-          {
-            title: 'Assign the guardrails',
-            onlyIf: () => job.assigns,
-            run: () => job.assignGuardrails(),
-          },
-          { title: 'Retire the old keys', run: (_, report) => job.retireKeys(report) },
-          { title: 'Write the API keys', run: () => job.handOut() },
-          {
-            title: 'Write the limits and the snapshot',
-            skip: () => job.endedEarly && 'not written, since the run ended early',
-            run: () => job.saveFiles(limits),
-          },
-        ],
-        job,
-        this.progress(),
-      )
-      const result = job.result()
-      this.print(rotateView(result))
-      this.conclude(result, interrupt, job.run.stoppedBy)
-      return result
     } finally {
       interrupt.dispose()
       await session.close()

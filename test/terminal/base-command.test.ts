@@ -2,14 +2,14 @@ import * as Flags from '@oclif/core/flags'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BadFileError, ClassKeysError, type ExitCode } from '../../src/lib/core/errors.js'
 import type { OutcomeKind } from '../../src/lib/core/outcome.js'
-import { BaseCommand } from '../../src/lib/terminal/base-command.js'
 import { sinceFlag, usdFlag } from '../../src/lib/terminal/flags.js'
+import { PlannedCommand } from '../../src/lib/terminal/planned-command.js'
 import { type CommandClass, runCommand } from '../support/command.js'
 
 /** What the command of the test does. */
 let work: (command: Probe) => unknown = () => undefined
 
-class Probe extends BaseCommand {
+class Probe extends PlannedCommand {
   static override id = 'probe'
   static override flags = {
     limit: usdFlag(),

@@ -113,6 +113,11 @@ export class OffboardJob {
     return String(this.#disabled.changed.size + this.#deleted.gone.size)
   }
 
+  /** Why the run ended before its time, where it did. */
+  get stoppedBy(): Error | undefined {
+    return this.run.stoppedBy
+  }
+
   /** Whether the run has not come to its end, so that limits.csv is left as it is. */
   get endedEarly(): boolean {
     return this.run.stoppedBy !== undefined || this.session.signals.stopping.aborted

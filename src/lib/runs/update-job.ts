@@ -57,6 +57,11 @@ export class UpdateJob {
     return String(this.updates.changed.size)
   }
 
+  /** Why the run ended before its time, where it did. */
+  get stoppedBy(): Error | undefined {
+    return this.updates.stoppedBy
+  }
+
   /** Whether the run has not come to its end, or does not know what is so now: limits.csv then stays as it is. */
   get endedEarly(): boolean {
     const { stoppedBy, outcomes } = this.updates

@@ -1,11 +1,7 @@
 import { Command } from '@oclif/core/command'
 import { ClassKeysError } from '../core/errors.js'
-import { isUnfinished, type StudentOutcome } from '../core/outcome.js'
-import type { Agreed, Safety } from '../core/safety.js'
 import { paint } from './colour.js'
-import { askConsent } from './consent.js'
 import { type ErrorResult, errorLines, errorResult, exitCodeOf } from './error-view.js'
-import type { Interrupt } from './interrupt.js'
 import { printable } from './table.js'
 import { wrapLines } from './wrap.js'
 
@@ -34,48 +30,6 @@ export abstract class BaseCommand extends Command {
   /** How the pipeline is shown: not at all for `--json`. */
   protected progress(): { silent: boolean } {
     return { silent: this.jsonEnabled() }
-  }
-
-  /**
-   * Makes sure that a plan is what a person wants, as `askConsent` does.
-   * @param always whether even a routine plan is asked about
-   */
-  protected async agree(
-    safety: Safety,
-    { yes, force }: Agreed,
-    interrupt: Interrupt,
-    { always = false } = {},
-  ): Promise<void> {
-    await askConsent(safety, { yes, force, always, mayAsk: !this.jsonEnabled() }, interrupt)
-  }
-
-  /** Tells that a signal has come. */
-  protected sayStopping = (): void => {
-    this.remark(['', 'Stopping: nothing new is started. Ctrl-C again ends at once.'])
-  }
-
-  /**
-   * Says how a run ended that did not get through for everybody, and sets the exit code: 130 or 143 after a
-   * signal, 1 where it had to stop, 3 where it failed for some.
-   */
-  protected conclude(
-    result: { students: readonly StudentOutcome[] },
-    interrupt: Interrupt,
-    stoppedBy: Error | undefined,
-  ): void {
-    const unfinished = result.students.filter(isUnfinished).length
-    const rest = `${result.students.length - unfinished} of ${result.students.length} students are done; run the same command again to go on.`
-    const signal = interrupt.exitCode()
-    if (signal !== undefined) {
-      this.remark([paint('yellow', `Interrupted: ${rest}`, process.stderr)])
-      process.exitCode = signal
-    } else if (stoppedBy) {
-      this.remark([paint('red', `Error: ${stoppedBy.message}`, process.stderr), rest])
-      process.exitCode = 1
-    } else if (unfinished > 0) {
-      this.remark([paint('yellow', rest, process.stderr)])
-      process.exitCode = 3
-    }
   }
 
   /** Prints an error without a stack trace, unless DEBUG asks for it, and sets the exit code. */
