@@ -50,6 +50,9 @@ describe('planProvision', () => {
           keyName: '20260219_Bo Reed_b2',
           limit: 2.5,
           limitReset: 'weekly',
+          expiresAt: null,
+          guardrail: null,
+          replaces: null,
         },
         {
           kind: 'create',
@@ -59,6 +62,9 @@ describe('planProvision', () => {
           keyName: '20260219_Ada Quill_1',
           limit: 3,
           limitReset: null,
+          expiresAt: null,
+          guardrail: null,
+          replaces: null,
         },
       ],
       keyHolders: [],
@@ -71,6 +77,16 @@ describe('planProvision', () => {
         { reset: 'weekly', limit: 2.5 },
         { reset: null, limit: 3 },
       ],
+      balance: null,
+      safety: {
+        grade: 'routine',
+        unlimited: 0,
+        enabled: 0,
+        deleted: 0,
+        hit: 0,
+        total: 0,
+        maxChange: 30,
+      },
     })
   })
 
@@ -326,6 +342,9 @@ it('asks for what was planned, for the student that the plan names', () => {
     keyName: '20260219_Bo Reed_b2',
     limit: 2.5,
     limitReset: 'weekly',
+    expiresAt: null,
+    guardrail: null,
+    replaces: null,
   })
   expect(() => keyRequest(change, new Map())).toThrow('b2')
 })
