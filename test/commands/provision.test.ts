@@ -84,7 +84,9 @@ describe('a key for each student who has none', () => {
     await room.ok(Provision)
     const { stdout } = await room.ok(Provision)
     expect(posts()).toHaveLength(2)
-    expect(stdout).toMatch(/^Created: 0\nAlready had one: 2\n/)
+    expect(stdout).toMatch(
+      /^Plan: 0 keys to make; 2 students already have one\.\n.*\n\nCreated: 0\nAlready had one: 2\n/,
+    )
     expect(stdout).not.toContain('API keys:')
     expect(names().filter((name) => name.startsWith('api_keys'))).toHaveLength(1)
     expect(query('keys.db', "SELECT count(*) AS n FROM changelog WHERE action = 'provisioned'")).toEqual([
@@ -216,11 +218,13 @@ describe('--dry-run', () => {
       [bilal.email, keyNameOf(bilal, today()), '$2.50', 'monthly'],
       [chiara.email, keyNameOf(chiara, today()), '$3.00', 'monthly'],
     ])
-    expect(stdout).toContain('\n3 keys would be made; 1 student already has one.\n')
+    expect(stdout).toContain('\nPlan: 3 keys to make; 1 student already has one.\n')
     expect(stdout).toContain(
       '\n1 student has a key whose secret is not in this ledger; it was made elsewhere',
     )
-    expect(stdout).toMatch(/\nThe class could then spend \$5\.50 (a )?month(ly)? and \$13\.00 /)
+    expect(stdout).toMatch(
+      /\nThe class could then spend \$5\.50 a month and \$13\.00 once; the account has \$1000\.00 left\.\n/,
+    )
     expect(stdout).toMatch(/\nThis was a dry run: nothing was sent, and nothing was written\.\n$/)
   })
 
@@ -280,9 +284,9 @@ describe('--dry-run', () => {
     const before = folderState()
     const { stdout } = await room.ok(Provision, '--dry-run')
     expect(stdout).toContain(
-      `Ada Quill1 (${ada.email}): the lost key ${lost.name} would be deleted; nobody has its secret.`,
+      `Ada Quill1 (${ada.email}): the lost key ${lost.name} is to be deleted; nobody has its secret.`,
     )
-    expect(stdout).toContain('1 key would be made;')
+    expect(stdout).toContain('\nPlan: 1 key to make;')
     expect(folderState()).toEqual(before)
     expect(writes()).toEqual([])
   })
@@ -423,7 +427,17 @@ describe('afterwards', () => {
     await ready()
     const { stdout, stderr } = await room.ok(Provision)
     const [apiKeys, snapshot] = [only(/^api_keys_/), only(/^snapshot_/)]
-    expect(stdout).toBe(
+    const [plan, summary] = stdout.split(/(?<=\n\n)(?=Created: )/)
+    expect(plan?.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['ADDRESS', 'KEY NAME', 'LIMIT', 'RESET'],
+      [ada.email, keyNameOf(ada, today()), '$3.00'],
+      [bilal.email, keyNameOf(bilal, today()), '$3.00'],
+      ['Plan: 2 keys to make; 0 students already have one.'],
+      ['The class could then spend $6.00 once; the account has $1000.00 left.'],
+      [''],
+      [''],
+    ])
+    expect(summary).toBe(
       [
         'Created: 2',
         'Already had one: 0',
@@ -590,7 +604,7 @@ describe('some students fail', () => {
       })
       const { stdout, stderr, exitCode } = await room.run(Provision)
       expect(exitCode).toBe(3)
-      expect(stdout).toMatch(/^Created: 19\nAlready had one: 0\nFailed: 1\n/)
+      expect(stdout).toMatch(/\n\nCreated: 19\nAlready had one: 0\nFailed: 1\n/)
       expect(stdout).toMatch(
         new RegExp(`  ${refused.first_name} Quill12 \\(.*\\): failed: .*${status}: This one cannot be`),
       )

@@ -102,7 +102,9 @@ describe('what limits.csv asks for', () => {
   test('an empty target leaves the key as it is', async () => {
     const { stdout } = await room.ok(Update)
     expect(patches()).toEqual([])
-    expect(stdout).toMatch(/^Updated: 0\nAs asked for already: 3\n/)
+    expect(stdout).toMatch(
+      /^Plan: 0 keys to change; 3 as asked for already\.\n\nUpdated: 0\nAs asked for already: 3\n/,
+    )
   })
 
   test('a key is turned on again', async () => {
@@ -646,7 +648,10 @@ describe('--dry-run', () => {
       new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$5\\.00 +(no|false) → (yes|true)`, 'm'),
     )
     expect(stdout).toMatch(new RegExp(`^${bilal.email} +Bilal Quill2 +\\$3\\.00 → unlimited`, 'm'))
-    expect(stdout).toContain('2 keys would be changed; 1 as asked for already.')
+    expect(stdout).toContain('\nPlan: 2 keys to change; 1 as asked for already.\n')
+    expect(stdout).toContain(
+      '\nThis plan lifts the limit of 1 key: it is applied after a yes, or with --yes.\n',
+    )
     expect(stdout).toContain('This was a dry run: nothing was sent, and nothing was written.')
     const { json } = await room.ok(Update, '--dry-run', '--json')
     expect(json).toMatchObject({ version: 1, command: 'update', unchanged: 1, unmatched: [] })

@@ -1,10 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ClassKeysError } from '../../src/lib/core/errors.js'
 import {
   keyRequest,
   missingBudgets,
   type ProvisionInput,
+  pastExpiries,
   planProvision,
+  refuseOverBudget,
   spendingOf,
   studentRef,
 } from '../../src/lib/core/provision-plan.js'
@@ -50,6 +53,9 @@ describe('planProvision', () => {
           keyName: '20260219_Bo Reed_b2',
           limit: 2.5,
           limitReset: 'weekly',
+          expiresAt: null,
+          guardrail: null,
+          replaces: null,
         },
         {
           kind: 'create',
@@ -59,10 +65,14 @@ describe('planProvision', () => {
           keyName: '20260219_Ada Quill_1',
           limit: 3,
           limitReset: null,
+          expiresAt: null,
+          guardrail: null,
+          replaces: null,
         },
       ],
       keyHolders: [],
       renamed: [],
+      namesakes: [],
       leftAlone: [],
       absent: [],
       undone: [],
@@ -71,6 +81,16 @@ describe('planProvision', () => {
         { reset: 'weekly', limit: 2.5 },
         { reset: null, limit: 3 },
       ],
+      balance: null,
+      safety: {
+        grade: 'routine',
+        unlimited: 0,
+        enabled: 0,
+        deleted: 0,
+        hit: 0,
+        total: 0,
+        maxChange: 30,
+      },
     })
   })
 
@@ -326,6 +346,237 @@ it('asks for what was planned, for the student that the plan names', () => {
     keyName: '20260219_Bo Reed_b2',
     limit: 2.5,
     limitReset: 'weekly',
+    expiresAt: null,
+    guardrail: null,
+    replaces: null,
   })
   expect(() => keyRequest(change, new Map())).toThrow('b2')
+})
+
+describe('what a new key is to have', () => {
+  const YEAR_END = '2026-12-31T12:59:59Z'
+  const TERM_END = '2026-11-30T12:59:59Z'
+  const SMALL = { id: 'g1', name: 'Small models' }
+
+  it.each([
+    [undefined, undefined, null],
+    [TERM_END, undefined, TERM_END],
+    [undefined, YEAR_END, YEAR_END],
+    [TERM_END, YEAR_END, YEAR_END],
+  ])('the roster says %s, --expires %s: %s', (inRoster, expiresAt, expected) => {
+    const { changes } = plan({ students: [aStudent({ expiresAt: inRoster })], expiresAt })
+    expect(changes).toMatchObject([{ kind: 'create', expiresAt: expected }])
+  })
+
+  it('a guardrail, for new keys alone', () => {
+    const { changes } = plan({ keys: [adas()], guardrail: SMALL })
+    expect(changes).toMatchObject([{ kind: 'create', mqId: 'b2', guardrail: SMALL }])
+  })
+
+  it('a guardrail that a key of an earlier run has not got is made up for, also without the flag', () => {
+    const keys = [adas({ hash: 'a' }), aKey({ hash: 'b', name: '20260101_Bo Reed_b2' })]
+    const unassigned = [
+      { hash: 'b', guardrail: SMALL },
+      { hash: 'of-another-class', guardrail: SMALL },
+    ]
+    const { changes, keyHolders, safety } = plan({ keys, unassigned })
+    expect(changes).toEqual([
+      {
+        kind: 'assign-guardrail',
+        ...studentRef(BO),
+        keyName: '20260101_Bo Reed_b2',
+        hash: 'b',
+        guardrail: SMALL,
+      },
+    ])
+    expect(keyHolders.map(({ mqId }) => mqId)).toEqual(['1', 'b2'])
+    expect(safety.grade).toBe('routine')
+  })
+
+  it('a guardrail is made up for where somebody has given the key another name', () => {
+    const keys = [aKey({ hash: 'b', name: 'the key of Bo' })]
+    const unassigned = [{ hash: 'b', guardrail: SMALL }]
+    const { changes } = plan({ students: [BO], keys, unassigned, heldBy: new Map([['b', 'b2']]) })
+    expect(changes).toMatchObject([{ kind: 'assign-guardrail', mqId: 'b2', hash: 'b', guardrail: SMALL }])
+  })
+})
+
+describe('a student who is back', () => {
+  const off = (over = {}) => adas({ hash: 'old', disabled: true, ...over })
+  const back = (keys: ReturnType<typeof aKey>[], over: Partial<ProvisionInput> = {}) =>
+    plan({ students: [ADA], keys, offboarded: new Set(['old', 'older']), ...over })
+
+  it('gets the old key enabled again, told apart from a new one, and that is grave', () => {
+    const { changes, keyHolders, spending, safety } = back([off()])
+    expect(changes).toEqual([
+      { kind: 'enable', ...studentRef(ADA), keyName: '20260101_Ada Quill_1', hash: 'old' },
+    ])
+    expect(keyHolders).toEqual([])
+    // What it may spend then is the class's to spend.
+    expect(spending).toEqual([{ reset: null, limit: 3 }])
+    expect(safety).toMatchObject({ grade: 'grave', enabled: 1, hit: 0 })
+  })
+
+  it('gets the newest of those that were offboarded', () => {
+    const keys = [
+      off({ createdAt: '2026-03-01T00:00:00Z' }),
+      off({ hash: 'older', createdAt: '2026-02-01T00:00:00Z' }),
+    ]
+    for (const order of [keys, [...keys].reverse()])
+      expect(back(order).changes).toMatchObject([{ kind: 'enable', hash: 'old' }])
+  })
+
+  it('gets it also where somebody has given it another name', () => {
+    const { changes, keyHolders, renamed } = back([off({ name: 'an old key' })], {
+      heldBy: new Map([['old', '1']]),
+    })
+    expect(changes).toMatchObject([{ kind: 'enable', hash: 'old', mqId: '1', keyName: 'an old key' }])
+    expect([keyHolders, renamed.length]).toEqual([[], 1])
+  })
+
+  it.each<[string, ReturnType<typeof aKey>[], Partial<ProvisionInput>]>([
+    ['was disabled by somebody else', [off({ hash: 'another' })], {}],
+    ['is to be disabled by limits.csv', [off()], { heldDisabled: new Set(['old']) }],
+    ['is enabled already', [off({ disabled: false })], {}],
+    ['is not the only one, and another one works', [off(), adas({ hash: 'new' })], {}],
+    ['was disabled before anybody was offboarded', [off()], { offboarded: new Set() }],
+  ])('gets none, and no new one, where the key %s', (_, keys, over) => {
+    const { changes, keyHolders } = back(keys, over)
+    expect(changes).toEqual([])
+    expect(keyHolders).toMatchObject([{ mqId: '1' }])
+  })
+
+  it.each([
+    ['expired', [off({ expiresAt: TODAY.toISOString() })]],
+    ['gone', []],
+  ])('gets a new key where the old one is %s', (_, keys) => {
+    expect(back(keys).changes).toMatchObject([{ kind: 'create', mqId: '1' }])
+  })
+
+  it('gets the old one where only a newer one has expired', () => {
+    const expired = adas({ hash: 'new', expiresAt: TODAY.toISOString() })
+    expect(back([off(), expired]).changes).toMatchObject([{ kind: 'enable', hash: 'old' }])
+  })
+})
+
+describe('pastExpiries', () => {
+  const OVER = '2026-02-18T12:59:59Z'
+  const students = [
+    aStudent({
+      line: 2,
+      mqId: '1',
+      firstName: 'Cy',
+      lastName: 'Ames',
+      email: 'cy@example.edu',
+      expiresAt: OVER,
+    }),
+    aStudent({ line: 3, mqId: '2', expiresAt: '2026-11-30T12:59:59Z' }),
+    aStudent({ line: 4, mqId: '3' }),
+    aStudent({
+      line: 5,
+      mqId: '4',
+      firstName: 'Di',
+      lastName: 'Ames',
+      email: 'di@example.edu',
+      expiresAt: TODAY.toISOString(),
+    }),
+  ]
+
+  it('names each student whose new key would be of no use', () => {
+    expect(pastExpiries(plan({ students }), students, undefined, TODAY)).toEqual([
+      { line: 2, column: 'expires_at', message: 'is over already: Cy Ames (cy@example.edu)' },
+      { line: 5, column: 'expires_at', message: 'is over already: Di Ames (di@example.edu)' },
+    ])
+  })
+
+  it('has nothing to say with --expires, or of a student who has a key', () => {
+    const expiresAt = '2026-12-31T12:59:59Z'
+    expect(pastExpiries(plan({ students, expiresAt }), students, expiresAt, TODAY)).toEqual([])
+    const keys = [
+      aKey({ hash: 'a', name: '20260101_Cy Ames_1' }),
+      aKey({ hash: 'b', name: '20260101_Di Ames_4' }),
+    ]
+    expect(pastExpiries(plan({ students, keys }), students, undefined, TODAY)).toEqual([])
+  })
+})
+
+describe('--class-budget', () => {
+  /** What is said where a plan is refused; undefined where it is not. */
+  const refused = (of: ReturnType<typeof plan>, budget: number | undefined) => {
+    try {
+      refuseOverBudget(of, budget)
+    } catch (error) {
+      if (error instanceof ClassKeysError) return error
+      throw error
+    }
+    return undefined
+  }
+
+  it.each([
+    [5.5, false],
+    [5.51, false],
+    [1000, false],
+    [undefined, false],
+    [5.49, true],
+    [0, true],
+  ])('of %s, where $3 once and $2.50 a week could be spent: refused: %s', (budget, no) => {
+    const error = refused(plan(), budget)
+    expect(error !== undefined).toBe(no)
+    if (no) expect(error).toMatchObject({ code: 'over_class_budget', exitCode: 4 })
+  })
+
+  it('is told with both amounts', () => {
+    expect(refused(plan(), 5)?.message).toBe(
+      'The class could then spend $5.50, and its budget is $5.00. Nothing was changed. Lower the budgets of the roster, or raise --class-budget.',
+    )
+  })
+
+  it('adds up cents as cents', () => {
+    const students = Array.from({ length: 10 }, (_, i) => aStudent({ mqId: `m${i}`, budget: 0.1 }))
+    expect(refused(plan({ students }), 1)).toBeUndefined()
+    expect(refused(plan({ students }), 0.99)).toBeDefined()
+  })
+
+  it('is never enough where one key has no limit', () => {
+    const error = refused(plan({ keys: [adas({ limit: null })] }), 1_000_000)
+    expect(error?.message).toContain(
+      'The class could then spend without limit, and its budget is $1000000.00.',
+    )
+  })
+
+  it.each<[string, ReturnType<typeof aKey>[], Partial<ProvisionInput>, number]>([
+    ['an enabled key', [adas({ limit: 40 })], {}, 42.5],
+    ['each of two enabled keys', [adas({ limit: 40 }), adas({ hash: 'h2', limit: 1 })], {}, 43.5],
+    ['not a disabled one', [adas({ limit: 40, disabled: true })], {}, 2.5],
+    [
+      'not an expired one, but the one in its place',
+      [adas({ limit: 40, expiresAt: TODAY.toISOString() })],
+      {},
+      5.5,
+    ],
+    ['not one of somebody else', [aKey({ limit: 40, name: '20260101_Cy Ames_77' })], {}, 5.5],
+    [
+      'one that is to be enabled again',
+      [adas({ hash: 'old', limit: 40, disabled: true })],
+      { offboarded: new Set(['old']) },
+      42.5,
+    ],
+    [
+      'one that somebody has given another name',
+      [aKey({ hash: 'a', limit: 40, name: 'the key of Ada' })],
+      { heldBy: new Map([['a', '1']]) },
+      42.5,
+    ],
+    [
+      'not a disabled one that somebody has given another name',
+      [aKey({ hash: 'a', limit: 40, disabled: true, name: 'the key of Ada' })],
+      { heldBy: new Map([['a', '1']]) },
+      2.5,
+    ],
+  ])('counts %s', (_, keys, over, sum) => {
+    const of = plan({ keys, ...over })
+    expect(of.spending.reduce((all, { limit }) => all + (limit ?? Number.NaN), 0)).toBe(sum)
+    expect(refused(of, sum)).toBeUndefined()
+    expect(refused(of, sum - 0.01)).toBeDefined()
+  })
 })

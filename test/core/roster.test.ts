@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readRoster, withoutPlaceholders } from '../../src/lib/core/roster.js'
 import { parseCsv } from '../../src/lib/files/csv.js'
 import { aStudent } from './make.js'
@@ -195,4 +195,47 @@ it('reads any order of columns as the same roster', () => {
       expect(read(text)).toEqual({ roster: { students: [aStudent()] }, problems: [] })
     }),
   )
+})
+
+describe('expires_at', () => {
+  const WITH = `${HEADER},expires_at`
+  beforeEach(() => {
+    vi.stubEnv('TZ', 'Australia/Sydney')
+  })
+  afterEach(() => vi.unstubAllEnvs())
+
+  it.each([
+    ['2026-11-30', '2026-11-30T12:59:59Z'],
+    [' 2026-06-30 ', '2026-06-30T13:59:59Z'],
+    ['2026-11-30 17:00', '2026-11-30T06:00:00Z'],
+    ['2026-11-30T17:00:00Z', '2026-11-30T17:00:00Z'],
+    ['', undefined],
+  ])('%j is %s', (cell, expiresAt) => {
+    const { roster, problems } = read(`${WITH}\n${ADA},${cell}`)
+    expect(problems).toEqual([])
+    expect(roster.students).toEqual([aStudent({ expiresAt })])
+  })
+
+  it('may be absent, and may be headed as people head columns', () => {
+    expect(read(`${HEADER}\n${ADA}`).roster.students).toEqual([aStudent({ expiresAt: undefined })])
+    expect(read(`${HEADER},Expires At\n${ADA},2026-11-30`).roster.students).toMatchObject([
+      { expiresAt: '2026-11-30T12:59:59Z' },
+    ])
+  })
+
+  it('that cannot be read is a problem, all at once, each with line, column and value', () => {
+    const wrong = ['30.11.2026', 'soon', '2026-02-30', '2026-11-30 25:00']
+    const rows = wrong.map((cell, i) => `Bo,Reed,bo${i}@example.edu,4820010${i},lots,,${cell}`)
+    const { problems } = read([WITH, `${ADA},2026-11-30`, ...rows].join('\n'))
+    expect(problems.filter(({ column }) => column === 'expires_at')).toEqual(
+      wrong.map((value, i) => ({
+        line: 3 + i,
+        column: 'expires_at',
+        value,
+        message: 'is not a day such as 2026-11-30',
+      })),
+    )
+    // The other problems of the same rows are told with them, in the order of the lines.
+    expect(problems.map(({ line }) => line)).toEqual([3, 3, 4, 4, 5, 5, 6, 6])
+  })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FoundTarget, Target } from '../../src/lib/core/limits.js'
+import { assess } from '../../src/lib/core/safety.js'
 import { planUpdate } from '../../src/lib/core/update-plan.js'
 import { aKey } from './make.js'
 
@@ -82,6 +83,7 @@ describe('planUpdate', () => {
       changes: [],
       unchanged: 1,
       unmatched: [],
+      safety: assess([], []),
     })
   })
 

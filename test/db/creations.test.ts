@@ -29,6 +29,8 @@ describe('the journal', () => {
         keyName: '20260219_Ada Q1_1',
         limit: 2.5,
         limitReset: 'weekly',
+        expiresAt: null,
+        replaces: null,
         intendedAt: day(1),
         keyHash: null,
       },

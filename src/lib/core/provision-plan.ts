@@ -136,12 +136,13 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
   const renamed = renamedKeys(matching, input)
   const holders = new Set(renamed.map((key) => mqIdKey(key.mqId)))
   const inDoubt = new Set(leftAlone.map((left) => mqIdKey(left.mqId)))
-  const enables = keysToEnable(matching, renamed, input)
+  const held = heldKeys(matching, renamed, input.keys)
+  const enables = keysToEnable(held, input)
   const creates = matching.keyless
     .filter((student) => !inDoubt.has(mqIdKey(student.mqId)) && !holders.has(mqIdKey(student.mqId)))
     .map((student) => createKey(student, input))
   const enabling = new Set(enables.map((change) => change.hash))
-  const changes = [...lost, ...enables, ...creates, ...missingGuardrails(matching, input)]
+  const changes = [...lost, ...enables, ...creates, ...missingGuardrails(held, input)]
   return {
     version: 1,
     command: 'provision',
@@ -161,7 +162,7 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
     undone: doubt.undone.map((creation) => creation.id),
     placeholders: input.placeholders.map(studentRef),
     spending: spendingOf([
-      ...matching.matched
+      ...held
         .filter(({ key }) => !key.disabled || enabling.has(key.hash))
         .filter(({ key }) => !isExpired(key, input.today))
         .map(({ key }) => key),
@@ -277,21 +278,17 @@ function createKey(student: Student, input: ProvisionInput): CreateKey {
  * the newest one. A key that the instructor has disabled stays so.
  */
 function keysToEnable(
-  { matched }: Matching,
-  renamed: ProvisionPlan['renamed'],
-  { keys, offboarded, heldDisabled, today }: ProvisionInput,
+  held: readonly HeldKey[],
+  { offboarded, heldDisabled, today }: ProvisionInput,
 ): EnableKey[] {
   if (!offboarded || offboarded.size === 0) return []
-  const byHash = new Map(keys.map((key) => [key.hash, key]))
   const theirs = new Map<string, { student: StudentRef; keys: Key[] }>()
-  const add = (student: StudentRef, key: Key | undefined) => {
-    if (!key || isExpired(key, today)) return
+  for (const { student, key } of held) {
+    if (isExpired(key, today)) continue
     const of = theirs.get(mqIdKey(student.mqId)) ?? { student, keys: [] }
     of.keys.push(key)
     theirs.set(mqIdKey(student.mqId), of)
   }
-  for (const { student, key } of matched) add(studentRef(student), key)
-  for (const { hash, keyName: _, ...student } of renamed) add(student, byHash.get(hash))
   return [...theirs.values()].flatMap(({ student, keys: all }) => {
     if (all.some((key) => !key.disabled)) return []
     const newest = all.filter((key) => offboarded.has(key.hash) && !heldDisabled?.has(key.hash)).at(-1)
@@ -318,21 +315,31 @@ function namesakesOf(
   })
 }
 
+/** A key of a student of the roster, whatever it is called. */
+interface HeldKey {
+  student: StudentRef
+  key: Key
+}
+
+/** The keys of the roster's students: those whose names tell it, then those that have been given another name. */
+function heldKeys({ matched }: Matching, renamed: ProvisionPlan['renamed'], keys: readonly Key[]): HeldKey[] {
+  const byHash = new Map(keys.map((key) => [key.hash, key]))
+  return [
+    ...matched.map(({ student, key }) => ({ student: studentRef(student), key })),
+    ...renamed.flatMap(({ hash, keyName: _, ...student }) => {
+      const key = byHash.get(hash)
+      return key ? [{ student, key }] : []
+    }),
+  ]
+}
+
 /** The keys of the class that were made for a guardrail and have not got it. */
-function missingGuardrails({ matched }: Matching, { unassigned = [] }: ProvisionInput): AssignGuardrail[] {
+function missingGuardrails(held: readonly HeldKey[], { unassigned = [] }: ProvisionInput): AssignGuardrail[] {
   const guardrailOf = new Map(unassigned.map(({ hash, guardrail }) => [hash, guardrail]))
-  return matched.flatMap(({ student, key }) => {
+  return held.flatMap(({ student, key }) => {
     const guardrail = guardrailOf.get(key.hash)
     return guardrail
-      ? [
-          {
-            kind: 'assign-guardrail' as const,
-            ...studentRef(student),
-            keyName: key.name,
-            hash: key.hash,
-            guardrail,
-          },
-        ]
+      ? [{ kind: 'assign-guardrail' as const, ...student, keyName: key.name, hash: key.hash, guardrail }]
       : []
   })
 }

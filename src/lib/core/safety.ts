@@ -76,8 +76,11 @@ export function graveWords({ unlimited, enabled, deleted }: Safety): string {
 }
 
 /** What makes a plan massive, in words: `disables, deletes or lowers 12 of 20 keys (60%)`. */
-export function massiveWords({ hit, total }: Safety): string {
-  return `disables, deletes or lowers ${hit} of ${count(total, 'key')} (${Math.round((hit / total) * 100)}%)`
+export function massiveWords({ hit, total, maxChange }: Safety): string {
+  const rounded = Math.round((hit / total) * 100)
+  // 31 of 102 are more than 30%, and must not be said to be just that.
+  const share = rounded > maxChange ? rounded : Math.ceil((hit * 1000) / total) / 10
+  return `disables, deletes or lowers ${hit} of ${count(total, 'key')} (${share}%)`
 }
 
 /** What a person has agreed to beforehand. */
