@@ -39,6 +39,9 @@ const CLASS = pupils(16)
 const LATENCY_MS = 6
 const PROVISION: [CommandName, ...string[]] = ['provision', '--concurrency', '4']
 
+/** Whatever the plan is, it has been agreed to. */
+const UPDATE: [CommandName, ...string[]] = ['update', '--yes', '--force']
+
 const rooms: Classroom[] = []
 afterEach(async () => {
   for (const room of rooms.splice(0)) await room.close()
@@ -297,7 +300,7 @@ describe('kill -9', () => {
     }
 
     async function expectUpdated(room: Classroom): Promise<void> {
-      await runAgain(room, ['update', '--concurrency', '4'])
+      await runAgain(room, [...UPDATE, '--concurrency', '4'])
       const expected: string[] = []
       CLASS.forEach((person, i) => {
         const { limit, disabled } = targets[i] ?? {}
@@ -316,7 +319,7 @@ describe('kill -9', () => {
     }
 
     test('at any moment', async () => {
-      const length = await measure(['update', '--concurrency', '4'], prepare)
+      const length = await measure([...UPDATE, '--concurrency', '4'], prepare)
       let struck = 0
       await eachOf(
         Array.from({ length: 30 }, (_, i) => (i * length) / 30),
@@ -324,7 +327,7 @@ describe('kill -9', () => {
           const { between, came } = firstRequest()
           const room = await open(CLASS, between)
           await prepare(room)
-          const { child, ended } = room.start(['update', '--concurrency', '4'])
+          const { child, ended } = room.start([...UPDATE, '--concurrency', '4'])
           await came
           await wait(ms)
           child.kill('SIGKILL')
@@ -343,7 +346,7 @@ describe('kill -9', () => {
         const { target, between, seen } = killingAt('PATCH', n * 2, moment)
         const room = await open(CLASS, between, 0)
         await prepare(room)
-        target.running = room.start(['update', '--concurrency', '3'])
+        target.running = room.start([...UPDATE, '--concurrency', '3'])
         await target.running.ended
         expect(seen()).toBeGreaterThanOrEqual(n * 2)
         await expectUpdated(room)
@@ -545,14 +548,14 @@ describe('signals', () => {
     room.write('limits.csv', limitsText(CLASS.map(({ email }) => ({ email, limit: '7' }))))
     const before = room.read('limits.csv')
     room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'slow', ms: 60 } })
-    const running = room.start(['update', '--concurrency', '2'])
+    const running = room.start([...UPDATE, '--concurrency', '2'])
     while (!room.sandbox.state.requests.some(({ method }) => method === 'PATCH')) await wait(5)
     running.child.kill('SIGINT')
     const ended = await seconds(running)
     expect(ended.code).toBe(130)
     expect(ended.seconds).toBeLessThan(4)
     expect(room.read('limits.csv')).toBe(before)
-    expect((await room.run(['update'])).code).toBe(0)
+    expect((await room.run(UPDATE)).code).toBe(0)
     expect(room.sandbox.state.keys().map(({ limit }) => limit)).toEqual(CLASS.map(() => 7))
     const updates = changelog(room.folder).filter(({ action }) => action !== 'provisioned')
     expect(updates.map(({ action }) => action)).toEqual(CLASS.map(() => 'update_limit'))

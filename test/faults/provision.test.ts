@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Pupil, pupils, removeFolders } from '../e2e/support/classroom.js'
-import { handedOut, keysOf, secretTimes } from './support/end-state.js'
+import { handedOut, keysOf, keysOfEach, secretTimes } from './support/end-state.js'
 import { type Outcome, pass, runInside, startFastClock } from './support/inside.js'
 import {
   CLASS,
@@ -10,6 +10,7 @@ import {
   expectAllWell,
   GET,
   openRoom,
+  PAGES,
   POST,
   type Room,
   runWell,
@@ -174,7 +175,7 @@ describe('listings', () => {
       ['the first three', { times: 3 }],
     ]),
   )('$what, $when of the pages', async ({ effect, rule }) => {
-    const room = await openRoom()
+    const room = await openRoom(CLASS, PAGES)
     const fault = room.sandbox.faults.add({ ...GET, ...rule, effect: effect() })
     await untilDone(room, 'provision')
     expect(fault.fired).toBeGreaterThan(0)
@@ -182,7 +183,7 @@ describe('listings', () => {
   })
 
   test.each(EFFECTS)('%s, all pages in the first run: no key is made', async (_, effect) => {
-    const room = await openRoom()
+    const room = await openRoom(CLASS, PAGES)
     const fault = room.sandbox.faults.add({ ...GET, effect: effect() })
     const first = await runInside(room, ['provision'])
     expect(first.exitCode).toBe(1)
@@ -221,7 +222,7 @@ describe('listings', () => {
     })
     const { exitCode, json } = await runInside(room, ['provision'])
     expect([exitCode, json.counts]).toEqual([0, { 'already had one': 12 }])
-    expect(room.people.map((person) => keysOf(room.sandbox, person).length)).toEqual(Array(12).fill(1))
+    expect(keysOfEach(room.sandbox, room.people).map((keys) => keys.length)).toEqual(Array(12).fill(1))
   })
 
   test.each([1, 2, 3, 37, 99, 100])('%i keys are made between two pages', async (count) => {
@@ -232,7 +233,7 @@ describe('listings', () => {
     })
     const { exitCode, json } = await runInside(room, ['provision'])
     expect([exitCode, json.counts]).toEqual([0, { 'already had one': 12 }])
-    expect(room.people.map((person) => keysOf(room.sandbox, person).length)).toEqual(Array(12).fill(1))
+    expect(keysOfEach(room.sandbox, room.people).map((keys) => keys.length)).toEqual(Array(12).fill(1))
   })
 
   test('keys are made and deleted between two pages, as many of the one as of the other', async () => {
@@ -265,7 +266,7 @@ describe('deletions of lost keys', () => {
     const fault = room.sandbox.faults.add({ ...POST, effect: { kind: 'lose-answer' } })
     const stop = room.sandbox.faults.add({ ...DELETE, effect: { kind: 'error', status: 503 } })
     await runInside(room, ['provision'])
-    expect(CLASS.map((person) => keysOf(room.sandbox, person).length)).toEqual(CLASS.map(() => 1))
+    expect(keysOfEach(room.sandbox, CLASS).map((keys) => keys.length)).toEqual(CLASS.map(() => 1))
     fault.remove()
     stop.remove()
     return room
@@ -297,7 +298,7 @@ describe('everything at once', () => {
   test.each([1, 2, 3, 4, 5, 6])(
     'each request meets one of the faults with some probability (%i)',
     async (seed) => {
-      const room = await openRoom()
+      const room = await openRoom(CLASS, PAGES)
       const faults = EFFECTS.map(([, effect], i) =>
         room.sandbox.faults.add({ probability: 0.02, seed: seed * 100 + i, effect: effect() }),
       )

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -33,6 +33,9 @@ const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS
 
+/** These stories are about faults: whatever the plan is, it has been agreed to. */
+const AGREED: Partial<Record<CommandName, string[]>> = { update: ['--yes', '--force'] }
+
 /** What a run has left behind. */
 export interface Outcome {
   /** `killed` where it did not come to an end. */
@@ -47,7 +50,7 @@ export interface Outcome {
 }
 
 const config = await Config.load({ root: fileURLToPath(new URL('../../..', import.meta.url)) })
-const { setInterval: everyMs, clearInterval: stopTicking } = globalThis
+const { setTimeout: afterMs, setImmediate: afterTurn } = globalThis
 const never = new Promise<never>(() => {})
 
 /** One step of a run: the door through which it can be killed. */
@@ -129,25 +132,45 @@ export interface Inside {
   sandbox: Sandbox
 }
 
-/** So many milliseconds of real time without a step mean that all that is under way waits for the clock. */
-const IDLE_TICKS = 4
+/** So many turns of the event loop without a step mean that all that is under way waits for the clock. */
+const IDLE_TURNS = 4
 
 /**
- * Lets the fast clock run while a run is at work: a millisecond each millisecond as long as something happens, since
- * everything that is not a wait is over in a turn or two; and on to what is waited for when nothing does.
+ * Lets the fast clock run while a run is at work: a millisecond for each turn of the event loop in which something
+ * happened, none while a file is read or written, and on to what is waited for when nothing else is under way. So
+ * it does not depend on how fast the machine is.
  */
 function runClock(life: Life): () => void {
   if (!vi.isFakeTimers()) return () => {}
+  let stopped = false
   let seen = 0
   let idle = 0
-  const ticks = everyMs(() => {
+  const turn = () => {
+    if (stopped) return
     const now = life.steps + life.ended
-    idle = now === seen ? idle + 1 : 0
-    seen = now
-    if (idle < IDLE_TICKS) vi.advanceTimersByTime(1)
-    else vi.advanceTimersToNextTimer()
-  }, 1)
-  return () => stopTicking(ticks)
+    if (now !== seen) {
+      seen = now
+      idle = 0
+      vi.advanceTimersByTime(1)
+    } else if (isAtFiles()) {
+      idle = 0
+      afterMs(turn, 1)
+      return
+    } else if (++idle >= IDLE_TURNS) {
+      vi.advanceTimersToNextTimer()
+      idle = 0
+    }
+    afterTurn(turn)
+  }
+  afterTurn(turn)
+  return () => {
+    stopped = true
+  }
+}
+
+/** Whether the system is reading or writing a file for this process: the event loop may turn many times meanwhile. */
+function isAtFiles(): boolean {
+  return process.getActiveResourcesInfo().some((name) => /^(FSReq|CloseReq)/.test(name))
 }
 
 /** Puts a roster into the folder. */
@@ -160,11 +183,18 @@ export function writeLimits({ folder }: Inside, text: string): void {
   writeFileSync(join(folder, 'limits.csv'), text)
 }
 
+/** The folder in which this process has made a ledger, to be copied: to make one takes longer than most runs. */
+let template: string | undefined
+
 /** A folder with a new ledger. */
 export async function openInside(sandbox: Sandbox): Promise<Inside> {
-  const inside = { folder: newFolder(), sandbox }
-  await runInside(inside, ['init-db'])
-  return inside
+  if (template === undefined) {
+    template = newFolder()
+    await runInside({ folder: template, sandbox }, ['init-db'])
+  }
+  const folder = newFolder()
+  for (const name of readdirSync(template)) copyFileSync(join(template, name), join(folder, name))
+  return { folder, sandbox }
 }
 
 /** The run before: a process has one working directory and one standard output, so runs wait for each other. */
@@ -216,7 +246,9 @@ async function runAlone(
   const stopClock = runClock(life)
   try {
     await Promise.race([
-      lives.run(life, () => (COMMANDS[command] as typeof Check).run([...args, '--json'], config)),
+      lives.run(life, () =>
+        (COMMANDS[command] as typeof Check).run([...args, ...(AGREED[command] ?? []), '--json'], config),
+      ),
       killed,
     ])
     const exitCode = life.dead ? 'killed' : Number(process.exitCode ?? 0)

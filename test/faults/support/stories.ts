@@ -23,41 +23,58 @@ export const GET = { method: 'GET', path: /^\/keys$/ }
 export const DELETE = { method: 'DELETE' }
 export const PATCH = { method: 'PATCH' }
 
-/** Everything that can befall a request. */
-export const EFFECTS: [name: string, effect: () => Effect][] = [
+type NamedEffect = [name: string, effect: () => Effect]
+
+/** The kinds of things that can befall a request. */
+export const KINDS: NamedEffect[] = [
   ['its answer is lost', () => ({ kind: 'lose-answer' })],
   ['the connection breaks before it', () => ({ kind: 'reset' })],
   ['500 after the work', () => ({ kind: 'error-after' })],
-  ['502 after the work', () => ({ kind: 'error-after', status: 502 })],
   ['500 without the work', () => ({ kind: 'error' })],
-  ['503 without the work', () => ({ kind: 'error', status: 503 })],
   ['429 with Retry-After in seconds', () => ({ kind: 'rate-limit', retryAfter: 2 })],
-  [
-    '429 with Retry-After as a date',
-    () => ({ kind: 'rate-limit', retryAfter: new Date(Date.now() + 5_000) }),
-  ],
   ['429 without Retry-After', () => ({ kind: 'rate-limit' })],
-  ['429 with a Retry-After of no sense', () => ({ kind: 'rate-limit', retryAfter: 'soon' })],
   ['503 with Retry-After', () => ({ kind: 'rate-limit', status: 503, retryAfter: 3 })],
   ['no answer ever, no work', () => ({ kind: 'hang' })],
   ['no answer ever, after the work', () => ({ kind: 'hang', work: true })],
   ['an HTML page with 502', () => ({ kind: 'html' })],
-  ['an HTML page with 502, after the work', () => ({ kind: 'html', work: true })],
-  ['an HTML page with 200', () => ({ kind: 'html', status: 200 })],
   ['an HTML page with 200, after the work', () => ({ kind: 'html', status: 200, work: true })],
   ['JSON that breaks off', () => ({ kind: 'garbage' })],
   ['JSON of no known shape', () => ({ kind: 'wrong-shape' })],
-  ['JSON with half of the shape', () => ({ kind: 'wrong-shape', body: { data: { hash: 'x' } } })],
   ['a body that stalls', () => ({ kind: 'hang-body' })],
 ]
+
+/** The same in other words: each of them is like one of the kinds to a program that is right. */
+const VARIANTS: NamedEffect[] = [
+  ['502 after the work', () => ({ kind: 'error-after', status: 502 })],
+  ['503 without the work', () => ({ kind: 'error', status: 503 })],
+  [
+    '429 with Retry-After as a date',
+    () => ({ kind: 'rate-limit', retryAfter: new Date(Date.now() + 5_000) }),
+  ],
+  ['429 with a Retry-After of no sense', () => ({ kind: 'rate-limit', retryAfter: 'soon' })],
+  ['an HTML page with 502, after the work', () => ({ kind: 'html', work: true })],
+  ['an HTML page with 200', () => ({ kind: 'html', status: 200 })],
+  ['JSON with half of the shape', () => ({ kind: 'wrong-shape', body: { data: { hash: 'x' } } })],
+]
+
+/** Everything that can befall a request. */
+export const EFFECTS: NamedEffect[] = [...KINDS, ...VARIANTS]
 
 /** When it does: which requests of a kind. */
 export type When = [name: string, rule: Omit<FaultRule, 'effect'>]
 
-/** The rows of `test.each` for every effect at each of some times. */
+/** The rows of `test.each` for every kind of effect at each of some times, and for the variants at one of them each. */
 export function effectsAt(times: readonly When[]) {
-  return EFFECTS.flatMap(([what, effect]) => times.map(([when, rule]) => ({ what, when, effect, rule })))
+  const at = (effects: NamedEffect[], timesOf: (i: number) => readonly When[]) =>
+    effects.flatMap(([what, effect], i) => timesOf(i).map(([when, rule]) => ({ what, when, effect, rule })))
+  return [
+    ...at(KINDS, () => times),
+    ...at(VARIANTS, (i) => [times[i % times.length] ?? ['once', { nth: 1 }]]),
+  ]
 }
+
+/** A sandbox with more than a page of keys, so that a listing takes several requests. */
+export const PAGES: SandboxOptions = { keys: 110 }
 
 /** A folder with a ledger and a roster, and a sandbox with some keys of other people. */
 export interface Room extends Inside {
@@ -66,10 +83,10 @@ export interface Room extends Inside {
   foreign: ReadonlySet<string>
 }
 
-/** Opens a room; by default the sandbox has more than a page of keys, so that a listing takes several requests. */
+/** Opens a room; by default the sandbox has a few keys of others. */
 export async function openRoom(
   people: Pupil[] = CLASS,
-  options: SandboxOptions = { keys: 110 },
+  options: SandboxOptions = { keys: 4 },
 ): Promise<Room> {
   const sandbox = createSandbox({ managementKey: MANAGEMENT_KEY, ...options })
   const inside = await openInside(sandbox)
