@@ -28,6 +28,14 @@ export function unassignedKeys(db: Db): UnassignedKey[] {
   return rows.map(({ hash, id, name }) => ({ hash, guardrail: { id, name } }))
 }
 
+/** The guardrails that keys were made with, by hash. */
+export function readGuardrails(db: Db): Map<string, GuardrailRef> {
+  const rows = db.select().from(keyGuardrail).all()
+  return new Map(
+    rows.map(({ keyHash, guardrailId: id, guardrailName: name }) => [keyHash, { id, name }] as const),
+  )
+}
+
 /** Writes down that OpenRouter has confirmed the guardrails of keys. */
 export function markAssigned(db: Db, hashes: readonly string[], at: Date): void {
   for (let i = 0; i < hashes.length; i += 500) {

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import type { KnownClass } from '../lib/core/class-people.js'
-import type { Creation, KeyRequest } from '../lib/core/creation.js'
+import type { Creation, GuardrailRef, KeyRequest } from '../lib/core/creation.js'
 import type { HistoryEntry } from '../lib/core/history.js'
 import type { Key } from '../lib/core/key.js'
 import type { UnassignedKey } from '../lib/core/provision-plan.js'
@@ -127,6 +127,11 @@ export class Ledger {
   /** The keys that were made for a guardrail, and that OpenRouter has not confirmed to have it. */
   async unassignedKeys(): Promise<UnassignedKey[]> {
     return this.#read(guardrails.unassignedKeys)
+  }
+
+  /** The guardrails that keys were made with, by hash. */
+  async guardrailsOfKeys(): Promise<Map<string, GuardrailRef>> {
+    return this.#read(guardrails.readGuardrails)
   }
 
   /** Writes down that OpenRouter has confirmed the guardrails of keys. */

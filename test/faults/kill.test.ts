@@ -17,7 +17,7 @@ import {
   deletedBy,
   expectOneKeyEach,
   expectTidy,
-  keysOf,
+  keysOfEach,
   openCreations,
 } from './support/end-state.js'
 import { type CommandName, exportInside, runInside } from './support/inside.js'
@@ -35,6 +35,8 @@ vi.mock('better-sqlite3', async (real) =>
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
 const CLASS = pupils(16)
+/** Enough for a run with four workers to have a beginning, a middle and an end, and few enough for a hundred runs. */
+const SWEPT = CLASS.slice(0, 10)
 /** Long enough for requests to be under way at any moment, several at a time. */
 const LATENCY_MS = 6
 const PROVISION: [CommandName, ...string[]] = ['provision', '--concurrency', '4']
@@ -56,10 +58,20 @@ beforeAll(async () => {
   template.ledger = join(folder, 'keys.db')
 })
 
-type Between = Parameters<typeof openClassroom>[2]
+type Between = NonNullable<Parameters<typeof openClassroom>[2]>
 
-async function open(people: Pupil[] = CLASS, between?: Between, latency = LATENCY_MS): Promise<Classroom> {
-  const room = await openClassroom(people, { latency }, between)
+async function open(
+  people: Pupil[] = CLASS,
+  between: Between = (request, answer) => answer(request),
+  latency = LATENCY_MS,
+): Promise<Classroom> {
+  // One half on the way to the work, the other on the way back; and none of it for runs inside this process.
+  const room = await openClassroom(people, {}, async (request, answer) => {
+    if (latency > 0) await wait(latency / 2)
+    const response = await between(request, answer)
+    if (latency > 0) await wait(latency / 2)
+    return response
+  })
   copyFileSync(template.ledger, join(room.folder, 'keys.db'))
   rooms.push(room)
   return room
@@ -78,9 +90,9 @@ async function runWell(room: Classroom, args: string[]): Promise<void> {
 }
 
 let restarts = 0
-/** Runs a command again: every fourth time as a process, else in this one, which does not have to start first. */
+/** Runs a command again: every twentieth time as a process, else in this one, which does not have to start first. */
 async function runAgain(room: Classroom, [command, ...flags]: [CommandName, ...string[]]): Promise<void> {
-  if (restarts++ % 4 === 0) return runWell(room, [command, ...flags])
+  if (restarts++ % 20 === 0) return runWell(room, [command, ...flags])
   const { exitCode, stdout } = await runInside(inside(room), [command, ...flags])
   if (exitCode !== 0) throw new Error(`${command} ended with ${exitCode}: ${stdout}`)
 }
@@ -104,8 +116,8 @@ async function eachOf<T>(items: Iterable<T>, work: (item: T) => Promise<void>, m
   await Promise.all(Array.from({ length: most }, worker))
 }
 
-/** Settles when the sandbox gets its first request. */
-function firstRequest(): { between: NonNullable<Between>; came: Promise<void> } {
+/** Settles when the sandbox gets its first request, or its first one of a kind. */
+function firstRequest(method?: string): { between: Between; came: Promise<void> } {
   let come = () => {}
   const came = new Promise<void>((resolve) => {
     come = resolve
@@ -113,7 +125,7 @@ function firstRequest(): { between: NonNullable<Between>; came: Promise<void> } 
   return {
     came,
     between: (request, answer) => {
-      come()
+      if (method === undefined || request.method === method) come()
       return answer(request)
     },
   }
@@ -121,12 +133,16 @@ function firstRequest(): { between: NonNullable<Between>; came: Promise<void> } 
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** How long a run takes from its first request to its end, while others run beside it. */
-async function measure(args: string[], prepare: (room: Classroom) => Promise<unknown>): Promise<number> {
+/** How long a run takes from its first request (of a kind) to its end, while others run beside it. */
+async function measure(
+  args: string[],
+  prepare: (room: Classroom) => Promise<unknown>,
+  method?: string,
+): Promise<number> {
   let longest = 0
   await eachOf([1, 2, 3, 4], async () => {
-    const { between, came } = firstRequest()
-    const room = await open(CLASS, between)
+    const { between, came } = firstRequest(method)
+    const room = await open(SWEPT, between)
     await prepare(room)
     const running = room.start(args)
     await came
@@ -140,11 +156,11 @@ async function measure(args: string[], prepare: (room: Classroom) => Promise<unk
 
 /** What the sandbox and the ledger hold when a run was killed: to know that a sweep has met all kinds of moments. */
 function momentOf(room: Classroom): string {
-  const made = CLASS.filter((person) => keysOf(room.sandbox, person).length > 0).length
+  const made = keysOfEach(room.sandbox, room.people).filter((keys) => keys.length > 0).length
   const logged = changelog(room.folder).filter(({ action }) => action === 'provisioned').length
   const open = openCreations(room.folder).length
   if (made === 0) return open === 0 ? 'before the first creation' : 'during the first creations'
-  if (made === CLASS.length && open === 0) return 'after the last creation'
+  if (made === room.people.length && open === 0) return 'after the last creation'
   return made > logged ? 'with keys whose secrets are lost' : 'between creations'
 }
 
@@ -159,7 +175,7 @@ describe('kill -9', () => {
     }
     await eachOf(points(), async (ms) => {
       const { between, came } = firstRequest()
-      const room = await open(CLASS, between)
+      const room = await open(SWEPT, between)
       const { child, ended } = room.start(PROVISION)
       await came
       const start = performance.now()
@@ -187,7 +203,7 @@ describe('kill -9', () => {
   })
 
   test('while the program starts and opens the ledger', async () => {
-    const points = Array.from({ length: 12 }, (_, i) => 20 * i)
+    const points = Array.from({ length: 8 }, (_, i) => 30 * i)
     await eachOf(points, async (ms) => {
       const room = await open(CLASS.slice(0, 4))
       const { child, ended } = room.start(PROVISION)
@@ -206,7 +222,7 @@ describe('kill -9', () => {
     const target: { running?: Running } = {}
     let seen = 0
     const kill = () => target.running?.child.kill('SIGKILL')
-    const between: NonNullable<Between> = async (request, answer) => {
+    const between: Between = async (request, answer) => {
       if (request.method !== method || ++seen !== n) return answer(request)
       if (moment === 'before its work') {
         kill()
@@ -232,7 +248,7 @@ describe('kill -9', () => {
     timeout: 60_000,
   }, async () => {
     const people = CLASS.slice(0, 8)
-    await eachOf(at(6), async ({ n, moment }) => {
+    await eachOf(at(4), async ({ n, moment }) => {
       const { target, between, seen } = killingAt('POST', n, moment)
       const room = await open(people, between, 0)
       target.running = room.start(['provision', '--concurrency', '3'])
@@ -250,9 +266,9 @@ describe('kill -9', () => {
       const room = await open(people, between, 0)
       room.sandbox.faults.add({ method: 'POST', effect: { kind: 'lose-answer' } })
       room.sandbox.faults.add({ method: 'GET', nth: 3, effect: { kind: 'error', status: 400 } })
-      expect((await room.run(['provision', '--concurrency', '4'])).code).toBe(1)
+      expect((await runInside(inside(room), ['provision', '--concurrency', '4'])).exitCode).toBe(1)
       room.sandbox.faults.clear()
-      expect(people.map((person) => keysOf(room.sandbox, person).length)).toEqual([1, 1, 1, 1])
+      expect(keysOfEach(room.sandbox, people).map((keys) => keys.length)).toEqual([1, 1, 1, 1])
       target.running = room.start(['provision', '--concurrency', '2'])
       await target.running.ended
       expect(seen()).toBeGreaterThanOrEqual(n)
@@ -262,10 +278,10 @@ describe('kill -9', () => {
   })
 
   test('again and again', async () => {
-    await eachOf([1, 2, 3], async (seed) => {
+    await eachOf([1, 2], async (seed) => {
       const { between, came } = firstRequest()
       const room = await open(CLASS, between)
-      for (let i = 0; i < 5; i++) {
+      for (let i = 0; i < 4; i++) {
         const { child, ended } = room.start(PROVISION)
         await came
         await wait(220 + ((seed * 37 + i * 53) % 120))
@@ -278,15 +294,15 @@ describe('kill -9', () => {
   })
 
   describe('during update', () => {
-    const targets = CLASS.map(({ email }, i) => ({
+    const targets = SWEPT.map(({ email }, i) => ({
       email,
       limit: i % 2 === 0 ? '7' : undefined,
       disabled: i % 3 === 0 ? 'true' : undefined,
     }))
 
     beforeAll(async () => {
-      const room = await open(CLASS, undefined, 0)
-      await room.run(['provision'])
+      const room = await open(SWEPT, undefined, 0)
+      await runInside(inside(room), ['provision'])
       template.withKeys = join(room.folder, 'keys.db')
       keys = room.sandbox.state.keys()
     })
@@ -302,9 +318,10 @@ describe('kill -9', () => {
     async function expectUpdated(room: Classroom): Promise<void> {
       await runAgain(room, [...UPDATE, '--concurrency', '4'])
       const expected: string[] = []
-      CLASS.forEach((person, i) => {
+      const keys = keysOfEach(room.sandbox, SWEPT)
+      SWEPT.forEach((person, i) => {
         const { limit, disabled } = targets[i] ?? {}
-        const [key, ...more] = keysOf(room.sandbox, person)
+        const [key, ...more] = keys[i] ?? []
         expect(more).toEqual([])
         expect(key).toMatchObject({ limit: Number(limit ?? person.budget), disabled: disabled === 'true' })
         if (limit) expected.push(`${key?.hash} update_limit ${Number(person.budget)} 7`)
@@ -319,32 +336,35 @@ describe('kill -9', () => {
     }
 
     test('at any moment', async () => {
-      const length = await measure([...UPDATE, '--concurrency', '4'], prepare)
+      const args = [...UPDATE, '--concurrency', '4']
+      const length = await measure(args, prepare, 'PATCH')
       let struck = 0
-      await eachOf(
-        Array.from({ length: 30 }, (_, i) => (i * length) / 30),
-        async (ms) => {
-          const { between, came } = firstRequest()
-          const room = await open(CLASS, between)
-          await prepare(room)
-          const { child, ended } = room.start([...UPDATE, '--concurrency', '4'])
-          await came
-          await wait(ms)
-          child.kill('SIGKILL')
-          const { signal } = await ended
-          if (signal === 'SIGKILL' && room.sandbox.state.requests.some(({ method }) => method === 'PATCH'))
-            struck += 1
-          await expectUpdated(room)
-          await close(room)
-        },
-      )
+      // A few from the first request on, and most of them from the first change, for something to be under way.
+      const points = Array.from({ length: 20 }, (_, i) => ({
+        from: i % 5 === 0 ? 'GET' : 'PATCH',
+        ms: (i * length) / 20,
+      }))
+      await eachOf(points, async ({ from, ms }) => {
+        const { between, came } = firstRequest(from)
+        const room = await open(SWEPT, between)
+        await prepare(room)
+        const { child, ended } = room.start(args)
+        await came
+        await wait(ms)
+        child.kill('SIGKILL')
+        const { signal } = await ended
+        if (signal === 'SIGKILL' && room.sandbox.state.requests.some(({ method }) => method === 'PATCH'))
+          struck += 1
+        await expectUpdated(room)
+        await close(room)
+      })
       expect(struck).toBeGreaterThanOrEqual(5)
     })
 
     test('at a change: before its work, after its work, after its answer', async () => {
       await eachOf(at(3), async ({ n, moment }) => {
         const { target, between, seen } = killingAt('PATCH', n * 2, moment)
-        const room = await open(CLASS, between, 0)
+        const room = await open(SWEPT, between, 0)
         await prepare(room)
         target.running = room.start([...UPDATE, '--concurrency', '3'])
         await target.running.ended

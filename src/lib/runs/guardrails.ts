@@ -1,6 +1,8 @@
+import type { Ledger } from '../../db/ledger.js'
 import type { GuardrailRef } from '../core/creation.js'
 import { UsageError } from '../core/errors.js'
 import type { OpenRouter } from '../openrouter/client.js'
+import { OpenRouterError } from '../openrouter/errors.js'
 import type { RunPorts } from './ports.js'
 
 /** So many keys are assigned with one request at most. */
@@ -22,11 +24,25 @@ export async function findGuardrail(openRouter: OpenRouter, words: string): Prom
   throw new UsageError('no_such_guardrail', `There is no guardrail ${words}. ${there}`)
 }
 
-/** Which key has which guardrail, with the names of those of the workspace. */
-export async function guardrailsOfKeys(openRouter: OpenRouter): Promise<Map<string, GuardrailRef>> {
-  const [all, assignments] = await Promise.all([openRouter.guardrails(), openRouter.guardrailAssignments()])
+/**
+ * Which key has which guardrail, with the names of those of the workspace. An account that knows no guardrails, or
+ * cannot list who has which, answers 404: then only what this ledger has assigned is known.
+ */
+export async function guardrailsOfKeys(
+  openRouter: OpenRouter,
+  ledger: Ledger,
+): Promise<Map<string, GuardrailRef>> {
+  const all = await openRouter.guardrails().catch(noneIfUnknown)
+  if (!all || all.length === 0) return new Map()
+  const assignments = await openRouter.guardrailAssignments().catch(noneIfUnknown)
+  if (!assignments) return ledger.guardrailsOfKeys()
   const names = new Map(all.map(({ id, name }) => [id, name]))
   return new Map([...assignments].map(([hash, id]) => [hash, { id, name: names.get(id) ?? id }]))
+}
+
+function noneIfUnknown(error: unknown): undefined {
+  if (error instanceof OpenRouterError && error.status === 404) return undefined
+  throw error
 }
 
 /** What came of assigning guardrails. */

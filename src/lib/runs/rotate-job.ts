@@ -82,7 +82,7 @@ export class RotateJob {
       creations: await ledger.unsettledCreations(),
       secretHere: await ledger.secretHashes(),
       rotations: await ledger.unfinishedRotations(),
-      guardrailOf: await guardrailsOfKeys(openRouter),
+      guardrailOf: await guardrailsOfKeys(openRouter, ledger),
       onlyLost: wishes.lost,
       deleteOld: wishes.deleteOld,
       keepOldDays: wishes.keepOld,
