@@ -11,19 +11,20 @@ import { setNewKey } from './rotations.js'
 import { readStudents, upsertStudents } from './students.js'
 import { creation, secret } from './tables.js'
 
-/** Writes down that a key is about to be asked for; gives the entry's number. */
-export function intend(db: Db, request: KeyRequest, at: Date): number {
-  const { student, keyName, limit, limitReset, expiresAt, replaces } = request
-  const { mqId, email, firstName, lastName } = student
-  const person = { mqId, email, firstName, lastName }
-  const entry = { ...person, keyName, creditLimit: limit, limitReset, expiresAt, replaces }
-  const [row] = db
-    .insert(creation)
-    .values({ ...entry, state: 'open', intendedAt: at })
-    .returning({ id: creation.id })
-    .all()
-  if (!row) throw new Error('SQLite gave no number to a new row')
-  return row.id
+/** Writes down that keys are about to be asked for; gives the entries' numbers, in the same order. */
+export function intend(db: Db, requests: readonly KeyRequest[], at: Date): number[] {
+  return requests.map(({ student, keyName, limit, limitReset, expiresAt, replaces }) => {
+    const { mqId, email, firstName, lastName } = student
+    const person = { mqId, email, firstName, lastName }
+    const entry = { ...person, keyName, creditLimit: limit, limitReset, expiresAt, replaces }
+    const [row] = db
+      .insert(creation)
+      .values({ ...entry, state: 'open', intendedAt: at })
+      .returning({ id: creation.id })
+      .all()
+    if (!row) throw new Error('SQLite gave no number to a new row')
+    return row.id
+  })
 }
 
 /** The entries that may still have left a key behind that nobody knows of. */

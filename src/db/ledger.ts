@@ -72,9 +72,9 @@ export class Ledger {
     this.#write((db) => recordUsage(db, keys, now))
   }
 
-  /** Writes down that a key is about to be asked for; gives the number of the journal's entry. */
-  async intend(request: KeyRequest, at: Date): Promise<number> {
-    return this.#write((db) => creations.intend(db, request, at))
+  /** Writes down that keys are about to be asked for, in one commit; gives the numbers of the journal's entries. */
+  async intend(requests: readonly KeyRequest[], at: Date): Promise<number[]> {
+    return this.#write((db) => creations.intend(db, requests, at))
   }
 
   /** The journal's entries that may still have left a key behind: open, being undone, or held absent. */

@@ -180,8 +180,8 @@ describe('what a person sees', () => {
     const ledger = await openLedger('keys.db')
     const person = { firstName: 'Ada', lastName: 'Quill1', email: ada.email, mqId: ada.mq_id }
     const request = requestOf(person, { keyName: keyNameOf(ada) })
-    await ledger.intend(request, new Date())
-    await ledger.intend(request, new Date())
+    await ledger.intend([request], new Date())
+    await ledger.intend([request], new Date())
     await ledger.close()
     const { stdout } = await room.ok(Check)
     expect(stdout).toContain(

@@ -278,7 +278,7 @@ describe('--dry-run', () => {
     await ready([ada])
     const ledger = await openLedger('keys.db')
     const person = { firstName: 'Ada', lastName: 'Quill1', email: ada.email, mqId: ada.mq_id }
-    await ledger.intend(requestOf(person, { keyName: keyNameOf(ada, today()) }), new Date())
+    await ledger.intend([requestOf(person, { keyName: keyNameOf(ada, today()) })], new Date())
     await ledger.close()
     const lost = room.giveKey(ada, { name: keyNameOf(ada, today()) })
     const before = folderState()

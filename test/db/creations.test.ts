@@ -20,7 +20,7 @@ const count = (table: string) => query('keys.db', `SELECT count(*) AS n FROM ${t
 describe('the journal', () => {
   test('has an intent before anything is asked for, whole enough to go on from', async () => {
     const ledger = await openNew()
-    const id = await ledger.intend(requestOf(ada, { limit: 2.5, limitReset: 'weekly' }), day(1))
+    const [id = 0] = await ledger.intend([requestOf(ada, { limit: 2.5, limitReset: 'weekly' })], day(1))
     expect(await ledger.unsettledCreations()).toEqual([
       {
         id,
@@ -42,13 +42,13 @@ describe('the journal', () => {
   test('keeps the moment of an intent to the millisecond, and no limit as no limit', async () => {
     const ledger = await openNew()
     const at = new Date('2026-03-01T09:00:00.123Z')
-    await ledger.intend(requestOf(ada, { limit: null }), at)
+    await ledger.intend([requestOf(ada, { limit: null })], at)
     expect(await ledger.unsettledCreations()).toMatchObject([{ intendedAt: at, limit: null }])
   })
 
   test('survives that the ledger is closed and opened', async () => {
     const ledger = await openNew()
-    await ledger.intend(requestOf(ada), day(1))
+    await ledger.intend([requestOf(ada)], day(1))
     const again = await openNew()
     expect(await again.unsettledCreations()).toHaveLength(1)
   })
@@ -56,7 +56,7 @@ describe('the journal', () => {
   test('forgets neither an absent creation, which may come true late, nor one that is being undone', async () => {
     const ledger = await openNew()
     const ids: number[] = []
-    for (let n = 0; n < 5; n++) ids.push(await ledger.intend(requestOf(ada), day(1)))
+    for (let n = 0; n < 5; n++) ids.push(...(await ledger.intend([requestOf(ada)], day(1))))
     const [absent = 0, refused = 0, undoing = 0, done = 0] = ids
     await ledger.closeEmptyCreations([absent], 'absent', day(2))
     await ledger.closeEmptyCreations([refused], 'refused', day(2))
@@ -78,7 +78,7 @@ describe('the journal', () => {
 
   test('closes nothing where it is given nothing to close', async () => {
     const ledger = await openNew()
-    await ledger.intend(requestOf(ada), day(1))
+    await ledger.intend([requestOf(ada)], day(1))
     await ledger.closeEmptyCreations([], 'absent', day(2))
     await ledger.finishUndoing([], day(2))
     expect(states()).toEqual(['open'])
@@ -134,7 +134,7 @@ describe('the answer to a creation', () => {
   for (const [what, when] of Object.entries(steps)) {
     test(`is one transaction: where the ${what} cannot be written, nothing is`, async () => {
       const ledger = await openNew()
-      const id = await ledger.intend(requestOf(ada), day(1))
+      const [id = 0] = await ledger.intend([requestOf(ada)], day(1))
       execute('keys.db', `CREATE TRIGGER stop ${when} BEGIN SELECT RAISE(ABORT, 'stop'); END`)
       const answer = { key: keyOf(ada), secret: madeUpSecret(ada) }
       await expect(ledger.completeCreation(id, requestOf(ada), answer, day(1))).rejects.toThrow('stop')
@@ -148,7 +148,7 @@ describe('the answer to a creation', () => {
 
   test('an error about it never holds the secret', async () => {
     const ledger = await openNew()
-    const id = await ledger.intend(requestOf(ada), day(1))
+    const [id = 0] = await ledger.intend([requestOf(ada)], day(1))
     execute('keys.db', "CREATE TRIGGER stop BEFORE INSERT ON secret BEGIN SELECT RAISE(ABORT, 'stop'); END")
     const answer = { key: keyOf(ada), secret: 'made-up-secret-that-must-not-show' }
     const error = await ledger.completeCreation(id, requestOf(ada), answer, day(1)).catch((e: unknown) => e)
@@ -160,7 +160,7 @@ describe('the answer to a creation', () => {
 describe('a lost key', () => {
   test('is known to the ledger from before its deletion to after it', async () => {
     const ledger = await openNew()
-    const id = await ledger.intend(requestOf(ada), day(1))
+    const [id = 0] = await ledger.intend([requestOf(ada)], day(1))
     await ledger.startUndoing(id, keyOf(ada, { hash: 'lost' }), day(2))
     expect(query('keys.db', 'SELECT key_hash, email FROM key')).toEqual([
       { key_hash: 'lost', email: 'ada@x.edu' },
@@ -177,7 +177,7 @@ describe('a lost key', () => {
 
   test('whose deletion is written down twice stands in the changelog once', async () => {
     const ledger = await openNew()
-    const id = await ledger.intend(requestOf(ada), day(1))
+    const [id = 0] = await ledger.intend([requestOf(ada)], day(1))
     await ledger.startUndoing(id, keyOf(ada, { hash: 'lost' }), day(2))
     await ledger.finishUndoing([id], day(3))
     await ledger.finishUndoing([id], day(4))

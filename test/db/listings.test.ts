@@ -145,7 +145,7 @@ test('a key that is given another student’s name at OpenRouter belongs to that
 
 test('a lost key that this tool was deleting when it was broken off is not somebody else’s doing', async () => {
   const ledger = await openNew()
-  const id = await ledger.intend(requestOf(ada), day(1))
+  const [id = 0] = await ledger.intend([requestOf(ada)], day(1))
   await ledger.startUndoing(id, keyOf(ada, { hash: 'lost' }), day(1))
   await list(ledger, [ada], [], { at: day(2) })
   await ledger.finishUndoing([id], day(3))

@@ -27,7 +27,7 @@ describe('a ledger that another program has locked', () => {
     const other = otherProgram('BEGIN IMMEDIATE')
     const before = fileState('keys.db')
     const started = performance.now()
-    const error = await ledger.intend(requestOf(ada), new Date()).catch((e: unknown) => e)
+    const error = await ledger.intend([requestOf(ada)], new Date()).catch((e: unknown) => e)
     const waited = performance.now() - started
     expect(error).toBeInstanceOf(LedgerError)
     expect(error).toMatchObject({ code: 'ledger_locked', exitCode: 1 })
@@ -38,7 +38,7 @@ describe('a ledger that another program has locked', () => {
     // Reading goes on meanwhile.
     expect(await ledger.unsettledCreations()).toEqual([])
     other.end()
-    await ledger.intend(requestOf(ada), new Date())
+    await ledger.intend([requestOf(ada)], new Date())
     await ledger.close()
   })
 
@@ -81,7 +81,7 @@ test('each write takes the lock at its start, so that it never has to give up be
   const tables = await import('../../src/db/tables.js')
   const { Ledger } = await import('../../src/db/ledger.js')
   const ledger = new Ledger({ sqlite, db: drizzle({ client: sqlite, schema: tables }) }, 'keys.db')
-  const id = await ledger.intend(requestOf(ada), new Date())
+  const [id = 0] = await ledger.intend([requestOf(ada)], new Date())
   await ledger.closeEmptyCreations([id], 'refused', new Date())
   await ledger.close()
   expect(said.filter((statement) => /^BEGIN/i.test(statement))).toEqual([
@@ -135,7 +135,7 @@ test('a ledger on a disk that takes no writes is said to be read-only, and no se
   connection.sqlite.pragma('query_only = ON')
   const { Ledger } = await import('../../src/db/ledger.js')
   const ledger = new Ledger(connection, 'keys.db')
-  const error = await ledger.intend(requestOf(ada), new Date()).catch((e: unknown) => e)
+  const error = await ledger.intend([requestOf(ada)], new Date()).catch((e: unknown) => e)
   expect(error).toMatchObject({ code: 'ledger_unwritable' })
   expect((error as Error).message).toMatch(/read-only/)
   await ledger.close()
@@ -150,7 +150,7 @@ test('a full disk is found out before an answer is taken as written down', async
   const { Ledger } = await import('../../src/db/ledger.js')
   const ledger = new Ledger(connection, 'keys.db')
   const long = requestOf(person('1', 'ada@x.edu', { lastName: 'Q'.repeat(20_000) }))
-  const error = await ledger.intend(long, new Date()).catch((e: unknown) => e)
+  const error = await ledger.intend([long], new Date()).catch((e: unknown) => e)
   expect(error).toMatchObject({ code: 'disk_full' })
   await ledger.close()
   expect(query('keys.db', 'SELECT * FROM creation')).toEqual([])

@@ -53,7 +53,7 @@ export async function makeKey(
   at: Date,
   key = keyOf(of),
 ): Promise<Creation['id']> {
-  const id = await ledger.intend(requestOf(of, { keyName: key.name }), at)
+  const [id = 0] = await ledger.intend([requestOf(of, { keyName: key.name })], at)
   await ledger.completeCreation(
     id,
     requestOf(of, { keyName: key.name }),

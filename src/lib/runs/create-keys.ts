@@ -1,13 +1,13 @@
-import type { Creation } from '../core/creation.js'
 import { sameExpiry } from '../core/expiry.js'
 import type { Key } from '../core/key.js'
 import { formatLimit, sameLimit } from '../core/money.js'
 import type { StudentOutcome } from '../core/outcome.js'
-import { type CreateKey, keyRequest } from '../core/provision-plan.js'
+import type { CreateKey } from '../core/provision-plan.js'
 import type { Person } from '../core/student.js'
 import type { UpdateKey } from '../core/update-plan.js'
 import { OpenRouterError } from '../openrouter/errors.js'
 import { outcomeOfFailure } from './failure.js'
+import { Intents } from './intents.js'
 import type { RunPorts } from './ports.js'
 import { updateKeys } from './update-run.js'
 import { workThrough } from './workers.js'
@@ -25,7 +25,7 @@ export interface MadeKeys {
 const HOPELESS = 16
 
 /**
- * Makes the keys of a plan, several at a time. Each is written into the journal before it is asked for, and
+ * Makes the keys of a plan, several at a time. Each stands in the journal before it is asked for, and
  * its secret is committed before anything else happens with it. One student's refusal does not stop the
  * others, unless it would be everybody's.
  * @param onProgress is told how many students are done
@@ -37,13 +37,14 @@ export async function createKeys(
   onProgress: (done: number) => void,
 ): Promise<MadeKeys> {
   const result: MadeKeys = { outcomes: [], made: [] }
+  const intents = new Intents(changes, people, ports)
   let unanswered = 0
   let forbidden: Error | undefined
   const goOn = () => !ports.stopping.aborted && !result.stoppedBy && !forbidden && unanswered < HOPELESS
 
   const createOne = async (change: CreateKey) => {
     try {
-      const outcome = await createKey(change, people, ports)
+      const outcome = await createKey(change, intents, ports)
       unanswered = 0
       result.made.push(outcome.key)
       result.outcomes.push(outcome.of)
@@ -71,6 +72,9 @@ export async function createKeys(
     rest = await workThrough(rest, ports.concurrency, goOn, createOne)
   }
   result.stoppedBy ??= forbidden
+  await intents.closeUnsent(rest).catch((error: Error) => {
+    result.stoppedBy ??= error
+  })
   result.outcomes.push(
     ...rest.map((change): StudentOutcome => ({ ...outcomeOf(change), outcome: 'not tried' })),
   )
@@ -91,10 +95,9 @@ class Unmade extends Error {
 }
 
 /** @throws Unmade where OpenRouter gave no key; what the ledger throws, where it could not be written */
-async function createKey(change: CreateKey, people: ReadonlyMap<string, Person>, ports: RunPorts) {
+async function createKey(change: CreateKey, intents: Intents, ports: RunPorts) {
   const { ledger, openRouter, now } = ports
-  const request = keyRequest(change, people)
-  const id: Creation['id'] = await ledger.intend(request, now()).catch((error: Error) => {
+  const { id, request } = await intents.of(change).catch((error: Error) => {
     throw new Unmade('not tried', error)
   })
   const made = await openRouter.createKey(request).catch(async (error: Error) => {
