@@ -67,7 +67,7 @@ describe('a list that stands still', () => {
   it('asks for what comes behind a first page that is not full: pages may have become smaller', async () => {
     const { readPage, offsets } = pages(items(40), 40)
     await readWhole(readPage)
-    expect(offsets).toEqual([0, 39, 78])
+    expect(offsets).toEqual([0, 35, 70])
   })
 
   it('asks once where there is nothing', async () => {
@@ -87,7 +87,8 @@ describe('a list that stands still', () => {
   it('does not ask a small account for many pages that it has not', async () => {
     const { readPage, offsets } = pages(items(120), 100)
     await readWhole(readPage)
-    expect(offsets.length).toBeLessThanOrEqual(3)
+    // The last one asks whether the end is one.
+    expect(offsets).toEqual([0, 95, 190, 115])
   })
 
   it('reports how far it is, up to the end', async () => {
@@ -139,19 +140,70 @@ describe('a list that moves', () => {
 
   it('is read anew after a pause that grows', async () => {
     const { readPage } = pages(items(250), 100, (n, now) => {
-      if (n === 2 || n === 5) now.unshift({ hash: `new${n}` })
+      // More than pages overlap by.
+      if (n === 2 || n === 5) now.splice(0, 6)
     })
-    expect(await readWhole(readPage)).toHaveLength(252)
+    expect(await readWhole(readPage)).toHaveLength(238)
     expect(pauses).toEqual([100, 200])
   })
 
   it('that never stands still is an error that says so', async () => {
-    let made = 0
-    const { readPage } = pages(items(250), 100, (_, now) => now.unshift({ hash: `new${++made}` }))
+    const { readPage } = pages(items(1000), 100, (_, now) => now.splice(0, 6))
     const error = await readWhole(readPage).catch((e) => e)
     expect(error).toBeInstanceOf(ClassKeysError)
     expect(error).toMatchObject({ code: 'list_unstable', exitCode: 1 })
     expect(pauses).toEqual([100, 200, 300, 400, 500, 600, 700, 800, 900, 1000])
+  })
+
+  it('is read at once though a key comes before every page, as beside a long run that makes them', async () => {
+    const list = items(1000)
+    const there = hashes(list)
+    let made = 0
+    const { readPage } = pages(list, 100, (_, now) => now.unshift({ hash: `new${++made}` }))
+    expect(hashes(await readWhole(readPage))).toEqual(['new1', ...there])
+    expect(pauses).toEqual([])
+  })
+
+  it('is read at once though some keys go before every page', async () => {
+    const list = items(1000)
+    const { readPage } = pages(list, 100, (n, now) => n > 1 && n < 8 && now.splice(0, n === 2 ? 4 : 2))
+    const result = hashes(await readWhole(readPage))
+    expect(result).toEqual(hashes(items(1000)))
+    expect(pauses).toEqual([])
+  })
+
+  it.each([
+    [
+      'many keys come',
+      (list: Item[]) => list.unshift(...Array.from({ length: 60 }, (_, i) => ({ hash: `n${i}` }))),
+    ],
+    ['a key comes and another goes', (list: Item[]) => list.splice(3, 1, { hash: 'new' })],
+    ['all keys of the overlap but one go', (list: Item[]) => list.splice(95, 4)],
+  ])('is read at once where %s between two pages', async (_, change) => {
+    const list = items(450)
+    const { readPage } = pages(list, 100, (n, now) => n === 2 && change(now))
+    const result = hashes(await readWhole(readPage))
+    expect(result).toEqual(hashes(items(450)))
+    expect(pauses).toEqual([])
+  })
+
+  it('is given up where the server ignores which page is asked for', async () => {
+    for (const count of [2, 7, 100])
+      await expect(readWhole(async () => items(count))).rejects.toMatchObject({ code: 'list_unstable' })
+  })
+
+  it.each([95, 190, 285, 380])('is not over where the page at %i is cut short', async (at) => {
+    const list = items(450)
+    for (const left of [0, 1, 3, 5, 6, 20, 94, 97]) {
+      const { readPage } = pages(list, 100)
+      let cut = 0
+      const reading = async (offset: number) => {
+        const page = await readPage(offset)
+        return offset === at && cut++ === 0 ? page.slice(0, left) : page
+      }
+      expect(await readWhole(reading)).toEqual(list)
+      expect(cut).toBeGreaterThan(0)
+    }
   })
 
   it('gives no key twice where the server repeats itself', async () => {
@@ -166,7 +218,7 @@ describe('a list that moves', () => {
     let cut = 0
     const reading = async (offset: number) => {
       const page = await readPage(offset)
-      return offset === 99 && cut++ === 0 ? page.slice(0, 20) : page
+      return offset === 95 && cut++ === 0 ? page.slice(0, 20) : page
     }
     expect(await readWhole(reading)).toEqual(list)
     expect(cut).toBe(2)
@@ -187,13 +239,13 @@ describe('a list that moves', () => {
   it('loses no key that is there all the time, gives none twice, and none that never was', async () => {
     const change = fc.oneof(
       { weight: 3, arbitrary: fc.constant([]) },
-      fc.array(fc.oneof(fc.constant('add' as const), fc.nat(40)), { maxLength: 3 }),
+      fc.array(fc.oneof(fc.constant('add' as const), fc.nat(60)), { maxLength: 6 }),
     )
     let moved = 0
     await fc.assert(
       fc.asyncProperty(
-        fc.nat(40),
-        fc.integer({ min: 2, max: 9 }),
+        fc.nat(60),
+        fc.integer({ min: 2, max: 16 }),
         fc.array(change, { maxLength: 14 }),
         fc.infiniteStream(fc.integer({ min: 0, max: 4 })),
         async (count, size, changes, delays) => {
@@ -220,11 +272,35 @@ describe('a list that moves', () => {
           expect(new Set(got).size).toBe(got.length)
           expect(got).toEqual(expect.arrayContaining([...always]))
           for (const hash of got) expect(ever.has(hash)).toBe(true)
+          // Newest first, as the server gives them.
+          const ages = got.map(
+            (hash) => (hash.startsWith('new') ? count : 0) + Number(hash.replace(/\D/g, '')),
+          )
+          expect(ages).toEqual([...ages].sort((a, b) => b - a))
         },
       ),
       { numRuns: 1500 },
     )
     // Most of these lists moved and were read all the same; otherwise the property would say nothing.
     expect(moved).toBeGreaterThan(700)
+  })
+
+  it('is read without a pause as long as keys only come, and pages are answered in order', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 40, max: 90 }),
+        fc.integer({ min: 10, max: 16 }),
+        fc.array(fc.nat(4), { maxLength: 30 }),
+        async (count, size, comes) => {
+          pauses = []
+          let made = 0
+          const { readPage } = pages(items(count), size, (n, now) => {
+            for (let i = 0; i < (comes[n - 1] ?? 0); i++) now.unshift({ hash: `new${++made}` })
+          })
+          expect(hashes(await readWhole(readPage))).toEqual(expect.arrayContaining(hashes(items(count))))
+          expect(pauses).toEqual([])
+        },
+      ),
+    )
   })
 })

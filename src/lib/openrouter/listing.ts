@@ -5,13 +5,24 @@ const BATCHES = [2, 4, 8]
 const MOST_RESTARTS = 10
 const RESTART_PAUSE_MS = 100
 
+/** By how many keys a page overlaps the one before; by fewer where pages are so small that it would be most of them. */
+const OVERLAP = 5
+
 /**
  * Reads a list whole that comes in pages by offset, with several requests in flight. Keys may come and go
- * while it is read, and each one shifts all behind it; so every page overlaps the one before by one key, and
- * where a seam does not match the reading starts again.
+ * while it is read, and each one shifts all behind it; so every page overlaps the one before by a few keys, and
+ * where a page shares none with what was read the reading starts again.
  *
- * The size of a page is learnt from the first one, and a first page is never taken for the whole list without
- * asking for what comes behind it: a key that is overlooked makes its student look keyless.
+ * Why that is enough: keys never change their order, and a page holds every key that is there between its first
+ * and its last one at that moment. So whatever stays there during the whole reading, and stands between the newest
+ * and the oldest key of pages that hang together by shared keys, is on one of them, in whatever order the pages
+ * were answered. What comes at the front meanwhile makes pages share more, or fewer where the later page was
+ * answered first, and is missed at worst, as if it had come after the reading; what goes makes them share fewer.
+ * A page begins with the shared keys and goes on with new ones; anything else is a list that is not of this kind,
+ * or has moved too far, and starts the reading again. So no key is there twice.
+ *
+ * The size of a page is learnt from the first one. Any page may be cut short, and a key that is overlooked makes its
+ * student look keyless; so the end is believed only where another page shares keys and has nothing beyond them.
  * @param readPage gives the keys from an offset on, at most a page of them
  * @param onProgress is told how many keys have been read so far
  * @throws ClassKeysError `list_unstable` where the list never stands still
@@ -41,22 +52,44 @@ async function readOnce<T extends { hash: string }>(
   onProgress(pageSize)
   if (pageSize === 0) return list
   if (pageSize === 1) return (await readPage(1)).length === 0 ? list : undefined
-  const stride = pageSize - 1
-  let ended = false
-  for (let next = 1, batch = 0; !ended; batch++) {
+  const overlap = Math.min(OVERLAP, Math.floor(pageSize / 2))
+  const seen = new Set(list.map((item) => item.hash))
+  if (seen.size < list.length) return undefined
+  const add = (items: T[]) => {
+    for (const item of items) {
+      seen.add(item.hash)
+      list.push(item)
+    }
+    return seen.size === list.length
+  }
+  /** Where the list ends by a page that was not full; another one has to confirm it. */
+  let end: number | undefined
+  for (let next = 1, batch = 0, confirmed = false; !confirmed; batch++) {
     const size = BATCHES[Math.min(batch, BATCHES.length - 1)] ?? 1
-    const offsets = Array.from({ length: size }, (_, i) => (next + i) * stride)
+    const offsets =
+      end === undefined
+        ? Array.from({ length: size }, (_, i) => (next + i) * (pageSize - overlap))
+        : [end - overlap]
     next += size
-    for (const page of await Promise.all(offsets.map(readPage))) {
-      if (ended) {
-        if (page.length > 0) return undefined
-        continue
-      }
-      if (page[0]?.hash !== list.at(-1)?.hash || page.length > pageSize) return undefined
-      list.push(...page.slice(1))
-      ended = page.length < pageSize
+    const confirming: boolean = end !== undefined
+    const pages: T[][] = await Promise.all(offsets.map(readPage))
+    for (const [i, page] of pages.entries()) {
+      const known = page.findIndex((item) => !seen.has(item.hash))
+      const fresh = known === -1 ? [] : page.slice(known)
+      if (fresh.length > 0) {
+        // Nothing shared, or something behind the end.
+        if (known === 0 || page.length > pageSize || confirming || confirmed || !add(fresh)) return undefined
+        end = page.length < pageSize ? (offsets[i] ?? 0) + page.length : undefined
+      } else if (page.length >= pageSize) {
+        // It would come for ever from a server that ignores the offset.
+        return undefined
+      } else if (page.length > 0) {
+        // The first page has said as much already; behind any other the page may be one that was cut short.
+        if (end !== undefined || (list.length === pageSize && page.length >= overlap)) confirmed = true
+        else end = (offsets[i] ?? 0) + page.length
+      } else if (confirming || (end === undefined && !confirmed)) return undefined
     }
     onProgress(list.length)
   }
-  return new Set(list.map((item) => item.hash)).size === list.length ? list : undefined
+  return list
 }
