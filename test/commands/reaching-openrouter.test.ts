@@ -10,6 +10,7 @@ import { hurry } from '../support/hurry.js'
 import { student, students, writeLimits, writeRoster } from '../support/people.js'
 
 const room = useClassroom()
+const listings = () => room.requests().filter(({ path }) => path === '/keys')
 const NETWORK = {
   check: Check,
   provision: Provision,
@@ -70,7 +71,8 @@ for (const [name, command] of Object.entries(NETWORK)) {
       expect(error.message).toMatch(/does not accept the management key \(401: .*OPENROUTER_PROVISIONING_KEY/)
       expect(stderr).not.toContain('of-nobody-at-all')
       // Once for each of the two runs.
-      expect(room.requests()).toHaveLength(2)
+      expect(listings()).toHaveLength(2)
+      expect(room.requests('POST')).toEqual([])
     })
 
     test('with a key for using models says that it must be a management key', async () => {
@@ -79,7 +81,7 @@ for (const [name, command] of Object.entries(NETWORK)) {
       const { error } = await fails(command)
       expect(error).toMatchObject({ code: 'forbidden', exitCode: 1, status: 403 })
       expect(error.message).toMatch(/403: Only management keys.*must be a management key/)
-      expect(room.requests()).toHaveLength(2)
+      expect(listings()).toHaveLength(2)
     })
 
     test('with an HTML page for an answer says so and what to look at', async () => {

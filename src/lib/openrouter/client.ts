@@ -140,8 +140,9 @@ export class OpenRouter {
   }
 
   /** What the account has left, in US dollars; all its keys spend from it. Gives up soon: it is only worth knowing. */
-  balance(): Promise<Usd> {
-    return this.#send('get', 'credits', creditsAnswer, { signal: AbortSignal.timeout(CREDITS_PATIENCE_MS) })
+  balance(signal?: AbortSignal): Promise<Usd> {
+    const patience = AbortSignal.timeout(CREDITS_PATIENCE_MS)
+    return this.#send('get', 'credits', creditsAnswer, { signal: anyOf(signal, patience) })
   }
 
   /** The workspaces of the account. */

@@ -38,6 +38,9 @@ export async function saveClassFiles(
   const found = findClassTargets(targets, keys, people, await ledger.knownClass())
   const rows = matched.map(({ student, key }) => ({ student: studentRef(student), key }))
   const reached = reachedTargets(found, intended)
-  await saveLimits(limits, nextLimits(rows, found, { reached, answered }))
-  return { limits, snapshot: await saveSnapshot('.', matched, now) }
+  const [snapshot] = await Promise.all([
+    saveSnapshot('.', matched, now),
+    saveLimits(limits, nextLimits(rows, found, { reached, answered })),
+  ])
+  return { limits, snapshot }
 }

@@ -69,8 +69,13 @@ export class ProvisionJob {
 
   /** Fetches the keys and brings the ledger up to them. What the account has left is only worth knowing. */
   async fetch(report: (progress: string) => void): Promise<string> {
-    this.#listed = await this.session.fetchKeys(report)
-    const balance = this.session.openRouter.balance().catch(() => null)
+    const failed = new AbortController()
+    const listing = this.session.fetchKeys(report)
+    const balance = this.session.openRouter.balance(failed.signal).catch(() => null)
+    this.#listed = await listing.catch((error) => {
+      failed.abort()
+      throw error
+    })
     await recordListing(this.session.ledger, this.#listed, this.#students, { settlePending: true })
     this.#balance = await balance
     return String(this.#listed.keys.length)
