@@ -154,7 +154,7 @@ export class Ledger {
     this.#write((db) => rotations.markRetired(db, oldHashes, at))
   }
 
-  /** Ends the rotations that nothing is left to do for, and those that are moot, by their numbers. */
+  /** Ends the rotations that a run has come to the end with, and those that are moot, by their numbers. */
   async closeRotations(moot: readonly number[], at: Date): Promise<void> {
     this.#write((db) => rotations.closeRotations(db, moot, at))
   }

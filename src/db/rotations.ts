@@ -1,7 +1,7 @@
-import { and, asc, eq, inArray, isNotNull, isNull } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, isNull, or } from 'drizzle-orm'
 import type { NewRotation, Rotation } from '../lib/core/rotation-plan.js'
 import type { Db } from './connection.js'
-import { rotation, secret } from './tables.js'
+import { keyGuardrail, rotation, secret } from './tables.js'
 
 /** Writes down all that a run sets out to rotate. */
 export function addRotations(db: Db, rotations: readonly NewRotation[], at: Date): void {
@@ -13,22 +13,31 @@ export function addRotations(db: Db, rotations: readonly NewRotation[], at: Date
 
 /** The rotations that something is left to do for, now or on a later day, and those of the same runs that are done. */
 export function unfinishedRuns(db: Db): Rotation[] {
-  const open = db.select({ plannedAt: rotation.plannedAt }).from(rotation).where(isNull(rotation.closedAt))
-  const rows = db
-    .select({ row: rotation, handedOutIn: secret.handedOutIn })
+  const unfinished = db.select({ plannedAt: rotation.plannedAt }).from(rotation).where(isUnfinished)
+  return db
+    .select()
     .from(rotation)
-    .leftJoin(secret, eq(secret.keyHash, rotation.newHash))
-    .where(inArray(rotation.plannedAt, open))
+    .where(inArray(rotation.plannedAt, unfinished))
     .orderBy(asc(rotation.id))
     .all()
-  return rows.map(({ row, handedOutIn }) => ({ ...row, handedOut: handedOutIn !== null }))
 }
 
-/** Writes down that the new key of a rotation is made. */
+const isKept = and(isNotNull(rotation.newHash), isNull(rotation.retiredAt))
+const isUnfinished = or(isNull(rotation.closedAt), isKept)
+
+/**
+ * Writes down that the new key of a rotation is made. Where it takes the place of one that was itself new, it
+ * does so for the older keys too that are still to be retired.
+ */
 export function setNewKey(db: Db, oldHash: string, newHash: string): void {
+  // Opened again, where the first new key was lost while the old one was kept.
+  db.update(rotation)
+    .set({ newHash, closedAt: null })
+    .where(and(eq(rotation.oldHash, oldHash), isUnfinished))
+    .run()
   db.update(rotation)
     .set({ newHash })
-    .where(and(eq(rotation.oldHash, oldHash), isNull(rotation.closedAt)))
+    .where(and(eq(rotation.newHash, oldHash), isNull(rotation.retiredAt)))
     .run()
 }
 
@@ -42,14 +51,28 @@ export function markRetired(db: Db, oldHashes: readonly string[], at: Date): voi
   }
 }
 
-/** Ends rotations that nothing is left to do for, and those whose numbers are given because they are moot. */
+/**
+ * Ends the rotations that a run has come to the end with: the new key is made, has its guardrail, and a file
+ * holds its secret; the old one is retired, or kept for some days. Also those that are moot, by their numbers.
+ */
 export function closeRotations(db: Db, moot: readonly number[], at: Date): void {
-  for (const row of unfinishedRuns(db)) {
-    if (row.closedAt !== null) continue
-    const done = row.newHash !== null && row.retiredAt !== null && row.handedOut
-    if (!done && !moot.includes(row.id)) continue
-    db.update(rotation).set({ closedAt: at }).where(eq(rotation.id, row.id)).run()
-  }
+  const rows = db
+    .select({ row: rotation })
+    .from(rotation)
+    .innerJoin(secret, eq(secret.keyHash, rotation.newHash))
+    .leftJoin(keyGuardrail, eq(keyGuardrail.keyHash, rotation.newHash))
+    .where(
+      and(
+        isNull(rotation.closedAt),
+        isNotNull(secret.handedOutIn),
+        or(isNull(keyGuardrail.keyHash), isNotNull(keyGuardrail.assignedAt)),
+        or(isNotNull(rotation.retiredAt), gt(rotation.retireAt, at)),
+      ),
+    )
+    .all()
+  for (const { row } of rows) db.update(rotation).set({ closedAt: at }).where(eq(rotation.id, row.id)).run()
+  for (const id of moot)
+    db.update(rotation).set({ closedAt: at, retiredAt: at }).where(eq(rotation.id, id)).run()
 }
 
 /** The keys that have been replaced by newer ones: the new hash by the old one. */

@@ -137,7 +137,7 @@ export const rotation = sqliteTable('rotation', {
   retireAt: integer('retire_at', { mode: 'timestamp_ms' }).notNull(),
   plannedAt: integer('planned_at', { mode: 'timestamp_ms' }).notNull(),
   retiredAt: integer('retired_at', { mode: 'timestamp_ms' }),
-  /** When nothing was left to do: the old key retired, the new one's secret in a file. */
+  /** When nothing was left to do for the run that began it, but to retire an old key that is kept. */
   closedAt: integer('closed_at', { mode: 'timestamp_ms' }),
 })
 

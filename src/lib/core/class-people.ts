@@ -25,7 +25,11 @@ export function everybody(roster: readonly Person[], ledger: readonly Person[]):
  * whatever they are called. A key named for somebody who has left, and that the ledger has never seen, may be of
  * another class.
  */
-export function keysOfClass(keys: readonly Key[], roster: readonly Person[], known: KnownClass): Match[] {
+export function keysOfClass(
+  keys: readonly Key[],
+  roster: readonly Person[],
+  known: Pick<KnownClass, 'students' | 'heldBy'>,
+): Match[] {
   const { matched, orphaned } = matchKeys(keys, roster)
   const people = new Map(everybody(roster, known.students).map((person) => [mqIdKey(person.mqId), person]))
   const held = orphaned.flatMap((key) => {

@@ -53,6 +53,7 @@ export function matchKeys<P extends Person>(
   }
 }
 
-function byAge(a: Key, b: Key): number {
+/** Sorts keys by when they were made, the oldest first. */
+export function byAge(a: Key, b: Key): number {
   return Date.parse(a.createdAt) - Date.parse(b.createdAt)
 }

@@ -1,10 +1,11 @@
 import type { DeleteKey, DisableKey } from './changes.js'
+import { keysOfClass } from './class-people.js'
 import type { Creation, GuardrailRef } from './creation.js'
 import { settle } from './doubt.js'
 import { utcText } from './expiry.js'
 import { isExpired, type Key } from './key.js'
 import { keyName, mqIdKey } from './key-name.js'
-import { matchKeys } from './matching.js'
+import { byAge } from './matching.js'
 import { type Limit, sumUsd } from './money.js'
 import {
   type CreateKey,
@@ -16,7 +17,7 @@ import {
   studentRef,
 } from './provision-plan.js'
 import { assess, type Safety } from './safety.js'
-import type { Person } from './student.js'
+import { isPlaceholder, type Person } from './student.js'
 
 /** What a run sets out to do for one key. */
 export interface NewRotation {
@@ -28,7 +29,7 @@ export interface NewRotation {
   retireAt: Date
 }
 
-/** One entry of the journal of rotations that something is left to do for. */
+/** One entry of the journal of rotations. */
 export interface Rotation extends NewRotation {
   id: number
   /** Null as long as the new key is not made. */
@@ -36,9 +37,7 @@ export interface Rotation extends NewRotation {
   plannedAt: Date
   /** When the old key was disabled or deleted. */
   retiredAt: Date | null
-  /** Whether a file holds the new key's secret. */
-  handedOut: boolean
-  /** When nothing was left to do. */
+  /** When nothing was left to do for the run that began it, but to retire an old key that is kept. */
   closedAt: Date | null
 }
 
@@ -70,6 +69,8 @@ export interface RotationPlan {
 export interface RotationInput {
   /** Who is to get a new key, in the order of the plan. */
   students: readonly Person[]
+  /** The roster, or everybody the ledger knows where there is none. */
+  roster: readonly Person[]
   /** Everybody of the class, those who have left too: theirs are the class's keys. */
   everybody: readonly Person[]
   /** Everything in OpenRouter, disabled keys included. */
@@ -80,7 +81,7 @@ export interface RotationInput {
   creations: readonly Creation[]
   /** Hashes of the keys whose secret is in the ledger. */
   secretHere: ReadonlySet<string>
-  /** The rotations that something is left to do for, and those of the same runs that are done. */
+  /** The rotations that something is left to do for, now or later, and those of the same runs that are done. */
   rotations: readonly Rotation[]
   /** Which key has which guardrail. */
   guardrailOf: ReadonlyMap<string, GuardrailRef>
@@ -107,18 +108,18 @@ export function planRotation(input: RotationInput): RotationPlan {
   const leftAlone = doubt.unclear.map(leftAloneOf)
   const gone = new Set(lost.map(({ hash }) => hash))
   const there = input.keys.filter((key) => !gone.has(key.hash))
-  const open = new Map(
-    input.rotations.filter((row) => isOpen(row, input.today)).map((row) => [mqIdKey(row.mqId), row]),
-  )
+  const byHash = new Map(there.map((key) => [key.hash, key]))
+  const open = openRotations(input, byHash)
   const goingOn = input.students.flatMap((student) => open.get(mqIdKey(student.mqId)) ?? [])
+  const keysOf = keysByStudent(input, there)
   const situation: Situation = {
     ...input,
-    byHash: new Map(there.map((key) => [key.hash, key])),
-    keysOf: keysByStudent(input, there),
+    byHash,
+    keysOf,
     unclear: new Set(leftAlone.map(({ mqId }) => mqIdKey(mqId))),
     open,
     doneInRun: doneInRun(input.rotations, goingOn),
-    beingReplaced: new Set(input.rotations.flatMap((row) => (row.closedAt === null ? [row.oldHash] : []))),
+    beingReplaced: new Set(input.rotations.flatMap((row) => (row.retiredAt === null ? [row.oldHash] : []))),
   }
   const steps = input.students.map((student) => ({ student, ...stepFor(student, situation) }))
   const changes = [
@@ -126,7 +127,6 @@ export function planRotation(input: RotationInput): RotationPlan {
     ...steps.flatMap(({ create }) => create ?? []),
     ...steps.flatMap(({ retire }) => retire ?? []),
   ]
-  const classKeys = matchKeys(input.keys, input.everybody).matched.map(({ key }) => key)
   return {
     version: 1,
     command: 'rotate',
@@ -139,7 +139,7 @@ export function planRotation(input: RotationInput): RotationPlan {
     undone: doubt.undone.map(({ id }) => id),
     retired: steps.flatMap(({ retired }) => retired ?? []),
     moot: steps.flatMap(({ moot }) => moot ?? []),
-    safety: assess(changes, classKeys, input.maxChange),
+    safety: assess(changes, [...keysOf.values()].flat(), input.maxChange),
   }
 }
 
@@ -150,8 +150,8 @@ interface Situation extends RotationInput {
   keysOf: ReadonlyMap<string, Key[]>
   /** Students with a creation of which nothing can be told for certain. */
   unclear: ReadonlySet<string>
-  /** What an earlier run left undone, by MQ ID. */
-  open: ReadonlyMap<string, Rotation>
+  /** What earlier runs left undone, by MQ ID. */
+  open: ReadonlyMap<string, Rotation[]>
   /** Who got a new key from the run that is gone on with. */
   doneInRun: ReadonlySet<string>
   /** Old keys that stay in use until a later run. */
@@ -161,39 +161,67 @@ interface Situation extends RotationInput {
 /** What is planned for one student. */
 interface Step {
   create?: CreateKey
-  retire?: DisableKey | DeleteKey
-  keep?: RotationPlan['kept'][number]
+  retire?: (DisableKey | DeleteKey)[]
+  keep?: RotationPlan['kept']
   skip?: string
-  retired?: string
-  moot?: number
+  retired?: string[]
+  moot?: number[]
 }
 
+const DONE_ALREADY = 'done already by the run that was interrupted'
+
 function stepFor(student: Person, situation: Situation): Step {
-  const { open, byHash, unclear, doneInRun } = situation
+  const { open, unclear, doneInRun } = situation
   const id = mqIdKey(student.mqId)
   if (unclear.has(id)) return { skip: 'an earlier creation is in doubt' }
-  const row = open.get(id)
-  if (!row) {
-    if (doneInRun.has(id)) return { skip: 'done already by the run that was interrupted' }
-    const old = keyToReplace(id, situation)
-    if (typeof old === 'string') return { skip: old }
-    return {
-      create: newKey(student, old, situation),
-      ...oldKeyStep(student, old, newRotation(student, old, situation), situation),
-    }
-  }
-  const old = byHash.get(row.oldHash)
-  const isMade = row.newHash !== null && byHash.has(row.newHash)
-  if (!isMade && (!old || old.disabled)) {
-    // Somebody has taken the old key away meanwhile: then there is nothing to replace.
-    return { moot: row.id, skip: 'the key that was to be replaced is out of use' }
-  }
+  const rows = open.get(id)
+  if (rows) return goOn(student, rows, situation)
+  if (doneInRun.has(id)) return { skip: DONE_ALREADY }
+  if (isPlaceholder(student.email)) return { skip: 'the address is a placeholder: find it out first' }
+  const old = keyToReplace(id, situation)
+  if (typeof old === 'string') return { skip: old }
   return {
-    ...(!isMade && old && { create: newKey(student, old, situation) }),
-    ...(!old || (old.disabled && !row.deleteOld)
-      ? { retired: row.oldHash }
-      : oldKeyStep(student, old, row, situation)),
+    create: newKey(student, old, situation),
+    ...oldKeyStep(student, old, newRotation(student, old, situation), situation),
   }
+}
+
+/**
+ * What is left to do for the rotations of one student. There are several where an old key was kept and its new
+ * one replaced before the old one was due; none of them makes a second new key.
+ */
+function goOn(student: Person, rows: readonly Rotation[], situation: Situation): Step {
+  const { byHash, today } = situation
+  const step: Required<Pick<Step, 'retire' | 'keep' | 'retired' | 'moot'>> & Step = {
+    retire: [],
+    keep: [],
+    retired: [],
+    moot: [],
+  }
+  for (const row of rows) {
+    const old = byHash.get(row.oldHash)
+    const isMade = row.newHash !== null && byHash.has(row.newHash)
+    if (!isMade && (!old || old.disabled || isExpired(old, today))) {
+      // Somebody has taken the old key away meanwhile: then there is nothing to replace.
+      step.moot.push(row.id)
+      step.skip = 'the key that was to be replaced is out of use'
+      continue
+    }
+    if (!isMade && old) {
+      if (step.create) continue
+      step.create = newKey(student, old, situation)
+    }
+    if (!old || (old.disabled && !row.deleteOld)) {
+      step.retired.push(row.oldHash)
+      continue
+    }
+    const { retire = [], keep = [] } = oldKeyStep(student, old, row, situation)
+    step.retire.push(...retire)
+    step.keep.push(...keep)
+  }
+  if (step.create || step.retire.length > 0) delete step.skip
+  else if (step.moot.length === 0) step.skip = DONE_ALREADY
+  return step
 }
 
 /** What becomes of the old key: it is retired now, or kept for some days. */
@@ -204,8 +232,8 @@ function oldKeyStep(
   { today }: Situation,
 ): Pick<Step, 'retire' | 'keep'> {
   const key = { ...studentRef(student), keyName: name, hash }
-  if (retireAt > today) return { keep: { ...key, until: retireAt.toISOString() } }
-  return { retire: { kind: deleteOld ? 'delete' : 'disable', ...key } }
+  if (retireAt > today) return { keep: [{ ...key, until: retireAt.toISOString() }] }
+  return { retire: [{ kind: deleteOld ? 'delete' : 'disable', ...key }] }
 }
 
 /** The one key of a student that a new one can take the place of, or why there is none. */
@@ -228,14 +256,15 @@ function doneInRun(rotations: readonly Rotation[], goingOn: readonly Rotation[])
   const runs = new Set(goingOn.map(({ plannedAt }) => plannedAt.getTime()))
   return new Set(
     rotations
-      .filter(({ closedAt, plannedAt }) => closedAt !== null && runs.has(plannedAt.getTime()))
+      .filter(({ newHash, plannedAt }) => newHash !== null && runs.has(plannedAt.getTime()))
       .map(({ mqId }) => mqIdKey(mqId)),
   )
 }
 
 /** The journal's entries for what a plan begins anew; what it goes on with has them already. */
 export function newRotations(plan: RotationPlan, input: RotationInput): NewRotation[] {
-  const begun = new Set(input.rotations.flatMap((row) => (row.closedAt === null ? [row.oldHash] : [])))
+  const open = openRotations(input, new Map(input.keys.map((key) => [key.hash, key])))
+  const begun = new Set([...open.values()].flat().map(({ oldHash }) => oldHash))
   const students = new Map(input.students.map((student) => [mqIdKey(student.mqId), student]))
   return plan.changes.flatMap((change) => {
     const student = students.get(mqIdKey(change.mqId))
@@ -254,10 +283,23 @@ export function remainingLimit({ limit, limitReset, limitRemaining, usage }: Key
   return sumUsd([Math.max(0, limitRemaining ?? limit - usage)])
 }
 
-/** Whether something is left to do for a rotation now: an old key that is kept until a later day is not. */
-function isOpen({ newHash, retiredAt, retireAt, handedOut, closedAt }: Rotation, now: Date): boolean {
-  if (closedAt !== null) return false
-  return newHash === null || !handedOut || (retiredAt === null && retireAt <= now)
+/**
+ * The rotations that something is left to do for now, by MQ ID, the oldest first: those of an interrupted run,
+ * those whose old key is due, and those whose new key somebody has deleted while the old one was kept.
+ */
+function openRotations(
+  { rotations, today }: RotationInput,
+  byHash: ReadonlyMap<string, Key>,
+): Map<string, Rotation[]> {
+  const open = new Map<string, Rotation[]>()
+  for (const row of rotations) {
+    const isKept = row.newHash !== null && row.retiredAt === null
+    const isDue = isKept && (row.retireAt <= today || !byHash.has(row.newHash ?? ''))
+    if (row.closedAt !== null && !isDue) continue
+    const id = mqIdKey(row.mqId)
+    open.set(id, [...(open.get(id) ?? []), row])
+  }
+  return open
 }
 
 function newRotation(
@@ -268,17 +310,15 @@ function newRotation(
   return { mqId, oldHash, deleteOld, retireAt: new Date(today.getTime() + keepOldDays * DAY_MS) }
 }
 
-/** The keys of the class by MQ ID, the oldest first: by their names, or by what the ledger knows of renamed ones. */
-function keysByStudent({ everybody, heldBy }: RotationInput, keys: readonly Key[]): Map<string, Key[]> {
-  const { matched, orphaned } = matchKeys(keys, everybody)
+/** The keys of the class by MQ ID, the oldest first. */
+function keysByStudent(
+  { roster, everybody, heldBy }: RotationInput,
+  keys: readonly Key[],
+): Map<string, Key[]> {
   const theirs = new Map<string, Key[]>()
-  const add = (mqId: string, key: Key) =>
-    theirs.set(mqIdKey(mqId), [...(theirs.get(mqIdKey(mqId)) ?? []), key])
-  for (const { student, key } of matched) add(student.mqId, key)
-  for (const key of orphaned) {
-    const mqId = heldBy.get(key.hash)
-    if (mqId !== undefined) add(mqId, key)
-  }
+  const ofClass = keysOfClass(keys, roster, { students: everybody, heldBy })
+  for (const { student, key } of ofClass.sort((a, b) => byAge(a.key, b.key)))
+    theirs.set(mqIdKey(student.mqId), [...(theirs.get(mqIdKey(student.mqId)) ?? []), key])
   return theirs
 }
 

@@ -5,7 +5,7 @@ import { UsageError } from '../core/errors.js'
 import { findStudent } from '../core/find-student.js'
 import type { Key } from '../core/key.js'
 import { mqIdKey } from '../core/key-name.js'
-import { countOutcomes, type StudentOutcome, stoppedOf } from '../core/outcome.js'
+import { countOutcomes, isUnfinished, type StudentOutcome, stoppedOf } from '../core/outcome.js'
 import type { RotateResult } from '../core/results.js'
 import { newRotations, planRotation, type RotationInput, type RotationPlan } from '../core/rotation-plan.js'
 import type { Person } from '../core/student.js'
@@ -74,22 +74,26 @@ export class RotateJob {
     const people = everybody(this.#people, await ledger.students())
     const named = wishes.students.map((words) => findStudent(people, words))
     const students = wishes.all || wishes.lost ? this.#people : [...new Set(named)]
+    const unassigned = await ledger.unassignedKeys()
+    // What a key was made for counts, also where it has not got it yet.
+    const wished = unassigned.map(({ hash, guardrail }) => [hash, guardrail] as const)
     this.#input = {
       students,
+      roster: this.#people,
       everybody: people,
       keys: this.#listed.keys,
       heldBy: await ledger.keyHolders(),
       creations: await ledger.unsettledCreations(),
       secretHere: await ledger.secretHashes(),
       rotations: await ledger.unfinishedRotations(),
-      guardrailOf: await guardrailsOfKeys(openRouter, ledger),
+      guardrailOf: new Map([...(await guardrailsOfKeys(openRouter, ledger)), ...wished]),
       onlyLost: wishes.lost,
       deleteOld: wishes.deleteOld,
       keepOldDays: wishes.keepOld,
       maxChange: wishes.maxChange,
       today: this.#listed.listedAt,
     }
-    this.#unassigned = (await ledger.unassignedKeys()).length
+    this.#unassigned = unassigned.length
     this.plan = planRotation(this.#input)
     const { skipped, moot, goesOnSince } = this.plan
     if (named.length > 0 && goesOnSince === null && moot.length === 0 && skipped.length > 0) {
@@ -171,12 +175,11 @@ export class RotateJob {
     })
   }
 
-  /** Writes the secrets of the new keys, and ends what nothing is left to do for. */
+  /** Writes the secrets of the new keys. */
   handOut(): Promise<string> {
     return this.#orEnd(async () => {
       const { ledger } = this.session
       const handedOut = await handOut(ledger)
-      await ledger.closeRotations(this.plan.moot, new Date())
       if (!handedOut) return 'no new ones'
       const made = new Set(this.run.outcomes.map((outcome) => outcome.hash))
       this.#recovered = handedOut.hashes.filter((hash) => !made.has(hash)).length
@@ -195,13 +198,17 @@ export class RotateJob {
     return this.run.stoppedBy !== undefined || this.session.signals.stopping.aborted
   }
 
-  /** Writes limits.csv anew and the snapshot; a row of an old key asks for nothing more. */
+  /**
+   * Writes limits.csv anew and the snapshot; a row of an old key asks for nothing more. Only then is the run over:
+   * one that ends before is gone on with, and nobody gets a second new key from it.
+   */
   saveFiles(limits: string): Promise<string> {
     return this.#orEnd(async () => {
       const { ledger } = this.session
       const replaced = new Set((await ledger.knownClass()).replaced.keys())
       const files = await saveClassFiles(limits, this.#people, this.#keysNow(), ledger, replaced)
       Object.assign(this.#files, files)
+      await ledger.closeRotations(this.plan.moot, new Date())
       return `${files.limits}, ${files.snapshot}`
     })
   }
@@ -239,16 +246,16 @@ export class RotateJob {
   /** What became of each student whom the plan is about, in its order. */
   #outcomes(): StudentOutcome[] {
     const made = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
-    const retired = new Map(
-      [...this.#disabled.outcomes, ...this.#deleted.outcomes].map((outcome) => [
-        mqIdKey(outcome.mqId),
-        outcome,
-      ]),
-    )
+    const retired = new Map<string, StudentOutcome>()
+    for (const outcome of [...this.#disabled.outcomes, ...this.#deleted.outcomes]) {
+      const id = mqIdKey(outcome.mqId)
+      // Of several old keys, the one that is still in use counts.
+      if (!retired.has(id) || isUnfinished(outcome)) retired.set(id, outcome)
+    }
     const meant = new Map(
       [...this.plan.changes, ...this.plan.kept].map((change) => [mqIdKey(change.mqId), change]),
     )
-    return [...meant].map(([id, { email, name, mqId, keyName }]) => {
+    const ofPlan = [...meant].map(([id, { email, name, mqId, keyName }]): StudentOutcome => {
       const outcome = made.get(id)
       if (outcome && !isMade(outcome)) return outcome
       const of = {
@@ -261,12 +268,28 @@ export class RotateJob {
       const unassigned = this.#assigned.failed.get(outcome?.hash ?? '')
       if (unassigned) return { ...of, outcome: 'failed', reason: unassigned }
       const old = retired.get(id)
-      if (old && old.outcome !== 'updated' && old.outcome !== 'deleted')
+      if (old && isUnfinished(old))
         return { ...of, outcome: old.outcome, reason: `the old key: ${old.reason ?? 'not reached'}` }
       if (!old && this.#isToBeRetired(id))
         return { ...of, outcome: 'not tried', reason: 'the new key is made, and the old one still in use' }
       return { ...of, outcome: 'rotated' }
     })
+    return [...ofPlan, ...this.#leftAlone().filter(({ mqId }) => !meant.has(mqIdKey(mqId)))]
+  }
+
+  /** Those who were to get a new key, and have an earlier creation that a person has to look at. */
+  #leftAlone(): StudentOutcome[] {
+    const wanted = new Set(this.#input.students.map(({ mqId }) => mqIdKey(mqId)))
+    return this.run.leftAlone
+      .filter(({ mqId }) => wanted.has(mqIdKey(mqId)))
+      .map(({ email, name, mqId, keyName, why }) => ({
+        email,
+        name,
+        mqId,
+        keyName,
+        outcome: 'in doubt',
+        reason: why,
+      }))
   }
 
   #isToBeRetired(id: string): boolean {
