@@ -1,5 +1,4 @@
-import { dirname } from 'node:path'
-import { asUpdate, type DeleteKey, type DisableKey } from '../core/changes.js'
+import type { DeleteKey, DisableKey } from '../core/changes.js'
 import { everybody } from '../core/class-people.js'
 import { classKeys, type OffboardInput, type OffboardPlan, planOffboard } from '../core/offboard-plan.js'
 import { countOutcomes, type StudentOutcome, stoppedOf } from '../core/outcome.js'
@@ -7,14 +6,12 @@ import type { OffboardResult } from '../core/results.js'
 import type { Person } from '../core/student.js'
 import { count } from '../core/words.js'
 import { loadRoster, loadRosterIfThere } from '../files/roster-file.js'
-import { prepareFolder } from '../files/safe-write.js'
 import { saveUsage } from '../files/usage-file.js'
 import { saveClassFiles } from './class-files.js'
-import { type Deletions, deleteKeys } from './delete-keys.js'
 import { type Listed, recordListing } from './listing.js'
-import type { Session } from './session.js'
+import { PlannedJob } from './planned-job.js'
 import { type Creations, settleAndCreate } from './settle-and-create.js'
-import { type Updates, updateKeys } from './update-run.js'
+import { NOTHING_TAKEN_OUT, type TakenOut, takeOutOfUse } from './take-out-of-use.js'
 
 /** Whose keys are to be taken out of use, and how. */
 export interface OffboardWishes {
@@ -27,17 +24,12 @@ export interface OffboardWishes {
 }
 
 /** The rows of `offboard`, in their order; each hands on what it has found, and gives a word about it. */
-export class OffboardJob {
+export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files']> {
   #roster: Person[] = []
   #listed: Listed = { keys: [], listedAt: new Date(0) }
   #input!: OffboardInput
-  #disabled: Updates = { outcomes: [], changed: new Map() }
-  #deleted: Deletions = { outcomes: [], gone: new Set() }
-  readonly #files: OffboardResult['files'] = {}
-  plan!: OffboardPlan
+  #takenOut: TakenOut = NOTHING_TAKEN_OUT
   run!: Creations
-
-  constructor(readonly session: Session) {}
 
   /**
    * Reads who is in the class: without a roster nobody can be told to have left it, while the end of the term
@@ -77,66 +69,38 @@ export class OffboardJob {
 
   /** Writes what everybody has spent, before anything is taken away. */
   async saveUsage(): Promise<string> {
-    this.#files.usage = await saveUsage('.', classKeys(this.#input), new Date())
-    return this.#files.usage
+    this.files.usage = await saveUsage('.', classKeys(this.#input), new Date())
+    return this.files.usage
   }
 
   /** Disables keys, and deletes what is to be deleted, once it is certain that it can be written down. */
   async takeOutOfUse(limits: string, report: (progress: string) => void): Promise<string> {
-    for (const folder of new Set(['.', dirname(limits)])) await prepareFolder(folder)
+    await this.prepareFolders(limits)
     const { ports } = this.session
     const replan: Parameters<typeof settleAndCreate>[2]['replan'] = async (known) =>
       planOffboard({ ...this.#input, ...known })
     const nobody = new Map<string, Person>()
     this.run = await settleAndCreate(this.plan, this.#input.keys, { people: nobody, replan }, ports, () => {})
+    this.stoppedBy ??= this.run.stoppedBy
     if (this.endedEarly) return 'failed'
-    try {
-      const { changes } = this.plan
-      const disables = changes.filter((change): change is DisableKey => change.kind === 'disable')
-      const deletes = changes.filter((change): change is DeleteKey => change.kind === 'delete')
-      const total = disables.length + deletes.length
-      this.#disabled = await updateKeys(
-        disables.map(asUpdate),
-        ports,
-        (done) => report(`${done} of ${total}`),
-        { offboarding: true },
-      )
-      this.run.stoppedBy ??= this.#disabled.stoppedBy
-      if (!this.endedEarly)
-        this.#deleted = await deleteKeys(deletes, ports, (done) =>
-          report(`${disables.length + done} of ${total}`),
-        )
-      this.run.stoppedBy ??= this.#deleted.stoppedBy
-    } catch (error) {
-      this.run.stoppedBy ??= error as Error
-    }
-    return String(this.#disabled.changed.size + this.#deleted.gone.size)
-  }
-
-  /** Why the run ended before its time, where it did. */
-  get stoppedBy(): Error | undefined {
-    return this.run.stoppedBy
-  }
-
-  /** Whether the run has not come to its end, so that limits.csv is left as it is. */
-  get endedEarly(): boolean {
-    return this.run.stoppedBy !== undefined || this.session.signals.stopping.aborted
+    return this.orStop(async () => {
+      const changes = takingOut(this.plan)
+      const onProgress = (done: number) => report(`${done} of ${changes.length}`)
+      this.#takenOut = await takeOutOfUse(changes, ports, onProgress, { offboarding: true })
+      this.stoppedBy ??= this.#takenOut.stoppedBy
+      return String(this.#takenOut.done.length)
+    })
   }
 
   /** Writes limits.csv anew and the snapshot; a row of a key that was taken out of use asks for nothing more. */
-  async saveFiles(limits: string): Promise<string> {
-    try {
-      const { ledger } = this.session
-      const keys = this.run.keys
-        .filter((key) => !this.#deleted.gone.has(key.hash))
-        .map((key) => this.#disabled.changed.get(key.hash) ?? key)
-      const answered = new Set(this.#disabled.changed.keys())
-      Object.assign(this.#files, await saveClassFiles(limits, this.#roster, keys, ledger, answered))
-      return `${this.#files.limits}, ${this.#files.snapshot}`
-    } catch (error) {
-      this.run.stoppedBy ??= error as Error
-      return 'failed'
-    }
+  saveFiles(limits: string): Promise<string> {
+    return this.orStop(async () => {
+      const keys = this.#takenOut.now(this.run.keys)
+      const answered = new Set(this.#takenOut.done)
+      const files = await saveClassFiles(limits, this.#roster, keys, this.session.ledger, answered)
+      Object.assign(this.files, files)
+      return `${files.limits}, ${files.snapshot}`
+    })
   }
 
   /** What the run tells a person or a script in the end. */
@@ -147,26 +111,23 @@ export class OffboardJob {
       students,
       counts: countOutcomes(students),
       deletedLost: this.run.deleted,
-      files: this.#files,
-      ...stoppedOf(this.run.stoppedBy),
+      files: this.files,
+      ...stoppedOf(this.stoppedBy),
       retries: this.session.retries,
     }
   }
 
   /** One line for each key that was to be taken out of use, in the order of the plan. */
   #outcomes(): StudentOutcome[] {
-    const outcomes = new Map<string | undefined, StudentOutcome>()
-    for (const outcome of this.#disabled.outcomes)
-      outcomes.set(
-        outcome.hash,
-        outcome.outcome === 'updated' ? { ...outcome, outcome: 'disabled' } : outcome,
-      )
-    for (const outcome of this.#deleted.outcomes) outcomes.set(outcome.hash, outcome)
-    const ofKeys = this.plan.changes.flatMap(({ kind, ...change }): StudentOutcome[] => {
-      if (kind === 'delete-lost' || !('hash' in change)) return []
-      const { email, name, mqId, keyName, hash } = change
-      return [outcomes.get(hash) ?? { email, name, mqId, keyName, hash, outcome: 'not tried' }]
-    })
+    const outcomes = new Map(this.#takenOut.outcomes.map((outcome) => [outcome.hash, outcome]))
+    const ofKeys = takingOut(this.plan).map(
+      ({ kind: _, ...of }): StudentOutcome => outcomes.get(of.hash) ?? { ...of, outcome: 'not tried' },
+    )
     return [...this.run.outcomes, ...ofKeys]
   }
+}
+
+/** The changes of a plan that take keys out of use which somebody has. */
+function takingOut({ changes }: OffboardPlan): (DisableKey | DeleteKey)[] {
+  return changes.filter((change): change is DisableKey | DeleteKey => change.kind !== 'delete-lost')
 }

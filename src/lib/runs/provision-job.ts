@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import { asUpdate } from '../core/changes.js'
 import { everybody, findClassTargets } from '../core/class-people.js'
 import { BadFileError, UsageError } from '../core/errors.js'
@@ -21,12 +20,11 @@ import type { Person, Student } from '../core/student.js'
 import { count } from '../core/words.js'
 import { loadTargetsIfThere } from '../files/limits-file.js'
 import { loadRoster } from '../files/roster-file.js'
-import { prepareFolder } from '../files/safe-write.js'
 import { saveClassFiles } from './class-files.js'
 import { type Assigned, assignGuardrails, findGuardrail } from './guardrails.js'
 import { handOut } from './hand-out.js'
 import { type Listed, recordListing } from './listing.js'
-import type { Session } from './session.js'
+import { PlannedJob } from './planned-job.js'
 import { type Creations, settleAndCreate } from './settle-and-create.js'
 import { type Updates, updateKeys } from './update-run.js'
 
@@ -45,7 +43,7 @@ export interface ProvisionWishes {
 }
 
 /** The rows of `provision`, in their order; each hands on what it has found, and gives a word about it. */
-export class ProvisionJob {
+export class ProvisionJob extends PlannedJob<ProvisionPlan, ProvisionResult['files']> {
   #students: Student[] = []
   #targets: Target[] = []
   #listed: Listed = { keys: [], listedAt: new Date(0) }
@@ -54,11 +52,7 @@ export class ProvisionJob {
   #recovered = 0
   #enabled: Updates = { outcomes: [], changed: new Map() }
   #assigned: Assigned = { assigned: new Set(), failed: new Map() }
-  readonly #files: ProvisionResult['files'] = {}
-  plan!: ProvisionPlan
   run!: Creations
-
-  constructor(readonly session: Session) {}
 
   /** @throws UsageError where there is no roster; BadFileError with every problem of a file */
   async read(roster: string, limits: string): Promise<string> {
@@ -124,7 +118,7 @@ export class ProvisionJob {
 
   /** Makes what the plan asks for, once it is certain that the secrets and limits.csv can be written. */
   async makeKeys(limits: string, report: (progress: string) => void): Promise<string> {
-    for (const folder of new Set(['.', dirname(limits)])) await prepareFolder(folder)
+    await this.prepareFolders(limits)
     const { students, keys } = this.#input
     const people = new Map<string, Person>(students.map((student) => [student.mqId, student]))
     const replan: Parameters<typeof settleAndCreate>[2]['replan'] = async (known, refused) =>
@@ -135,6 +129,7 @@ export class ProvisionJob {
       })
     const onProgress = (done: number, total: number) => report(`${done} of ${total}`)
     this.run = await settleAndCreate(this.plan, keys, { people, replan }, this.session.ports, onProgress)
+    this.stoppedBy ??= this.run.stoppedBy
     const made = this.run.outcomes.filter(({ outcome }) => outcome === 'created' || outcome === 'healed')
     return String(made.length)
   }
@@ -152,7 +147,7 @@ export class ProvisionJob {
     this.#enabled = await updateKeys(changes, this.session.ports, (done) =>
       report(`${done} of ${changes.length}`),
     )
-    this.run.stoppedBy ??= this.#enabled.stoppedBy
+    this.stoppedBy ??= this.#enabled.stoppedBy
     return String(this.#enabled.changed.size)
   }
 
@@ -167,7 +162,7 @@ export class ProvisionJob {
   /** Gives keys the guardrail that they were made for. */
   async assignGuardrails(): Promise<string> {
     this.#assigned = await assignGuardrails(this.session.ports)
-    this.run.stoppedBy ??= this.#assigned.stoppedBy
+    this.stoppedBy ??= this.#assigned.stoppedBy
     return String(this.#assigned.assigned.size)
   }
 
@@ -176,49 +171,29 @@ export class ProvisionJob {
    * be written ends the run, and nothing is lost.
    */
   handOut(): Promise<string> {
-    return this.#orEnd(async () => {
-      const handedOut = await handOut(this.session.ledger)
+    return this.orStop(async () => {
+      const handedOut = await handOut(this.session.ledger, this.run.outcomes)
       if (!handedOut) return 'no new ones'
-      const made = new Set(this.run.outcomes.map((outcome) => outcome.hash))
-      this.#recovered = handedOut.hashes.filter((hash) => !made.has(hash)).length
-      this.#files.apiKeys = handedOut.file
+      this.#recovered = handedOut.recovered
+      this.files.apiKeys = handedOut.file
       return handedOut.file
     })
   }
 
-  /** Why the run ended before its time, where it did. */
-  get stoppedBy(): Error | undefined {
-    return this.run.stoppedBy
-  }
-
-  /** Whether the run has not come to its end, so that limits.csv is left as it is. */
-  get endedEarly(): boolean {
-    return this.run.stoppedBy !== undefined || this.session.signals.stopping.aborted
-  }
-
   /** Writes limits.csv anew, with its targets, and the snapshot; what cannot be written ends the run. */
   saveFiles(limits: string): Promise<string> {
-    return this.#orEnd(async () => {
+    return this.orStop(async () => {
       const keys = this.run.keys.map((key) => this.#enabled.changed.get(key.hash) ?? key)
-      Object.assign(this.#files, await saveClassFiles(limits, this.#students, keys, this.session.ledger))
-      return `${this.#files.limits}, ${this.#files.snapshot}`
+      Object.assign(this.files, await saveClassFiles(limits, this.#students, keys, this.session.ledger))
+      return `${this.files.limits}, ${this.files.snapshot}`
     })
-  }
-
-  async #orEnd(write: () => Promise<string>): Promise<string> {
-    try {
-      return await write()
-    } catch (error) {
-      this.run.stoppedBy ??= error as Error
-      return 'failed'
-    }
   }
 
   /** What the run tells a person or a script in the end. */
   result(): ProvisionResult {
     const students = this.#outcomes()
     const { keyHolders, renamed, placeholders } = this.plan
-    const { deleted, leftAlone, stoppedBy } = this.run
+    const { deleted, leftAlone } = this.run
     return {
       plan: this.plan,
       students,
@@ -229,8 +204,8 @@ export class ProvisionJob {
       deleted,
       placeholders,
       recovered: this.#recovered,
-      files: this.#files,
-      ...stoppedOf(stoppedBy),
+      files: this.files,
+      ...stoppedOf(this.stoppedBy),
       retries: this.session.retries,
     }
   }

@@ -1,9 +1,7 @@
-import { dirname } from 'node:path'
-import { asUpdate, type DeleteKey, type DisableKey } from '../core/changes.js'
+import type { DeleteKey, DisableKey } from '../core/changes.js'
 import { everybody } from '../core/class-people.js'
 import { UsageError } from '../core/errors.js'
 import { findStudent } from '../core/find-student.js'
-import type { Key } from '../core/key.js'
 import { mqIdKey } from '../core/key-name.js'
 import { countOutcomes, isUnfinished, type StudentOutcome, stoppedOf } from '../core/outcome.js'
 import type { RotateResult } from '../core/results.js'
@@ -11,15 +9,13 @@ import { newRotations, planRotation, type RotationInput, type RotationPlan } fro
 import type { Person } from '../core/student.js'
 import { count } from '../core/words.js'
 import { loadRosterIfThere } from '../files/roster-file.js'
-import { prepareFolder } from '../files/safe-write.js'
 import { saveClassFiles } from './class-files.js'
-import { type Deletions, deleteKeys } from './delete-keys.js'
 import { type Assigned, assignGuardrails, guardrailsOfKeys } from './guardrails.js'
 import { handOut } from './hand-out.js'
 import { type Listed, recordListing } from './listing.js'
-import type { Session } from './session.js'
+import { PlannedJob } from './planned-job.js'
 import { type Creations, settleAndCreate } from './settle-and-create.js'
-import { type Updates, updateKeys } from './update-run.js'
+import { NOTHING_TAKEN_OUT, type TakenOut, takeOutOfUse } from './take-out-of-use.js'
 
 /** Who is to get a new key, and what becomes of the old ones. */
 export interface RotateWishes {
@@ -36,22 +32,17 @@ export interface RotateWishes {
 }
 
 /** The rows of `rotate`, in their order; each hands on what it has found, and gives a word about it. */
-export class RotateJob {
+export class RotateJob extends PlannedJob<RotationPlan, RotateResult['files']> {
   /** The class: the roster, or everybody the ledger knows where there is none. */
   #people: Person[] = []
   #listed: Listed = { keys: [], listedAt: new Date(0) }
   #input!: RotationInput
   #assigned: Assigned = { assigned: new Set(), failed: new Map() }
-  #disabled: Updates = { outcomes: [], changed: new Map() }
-  #deleted: Deletions = { outcomes: [], gone: new Set() }
+  #takenOut: TakenOut = NOTHING_TAKEN_OUT
   #recovered = 0
   /** Keys of earlier runs that have not got the guardrail they were made for. */
   #unassigned = 0
-  readonly #files: RotateResult['files'] = {}
-  plan!: RotationPlan
   run!: Creations
-
-  constructor(readonly session: Session) {}
 
   /** Finds out who is in the class. */
   async findClass(roster: string): Promise<string> {
@@ -105,7 +96,7 @@ export class RotateJob {
 
   /** Makes the new keys, once it is certain that their secrets can be written. */
   async makeKeys(limits: string, report: (progress: string) => void): Promise<string> {
-    for (const folder of new Set(['.', dirname(limits)])) await prepareFolder(folder)
+    await this.prepareFolders(limits)
     const { ledger, ports } = this.session
     await ledger.addRotations(newRotations(this.plan, this.#input), ports.now())
     const people = new Map(this.#input.everybody.map((person) => [person.mqId, person]))
@@ -118,6 +109,7 @@ export class RotateJob {
       })
     const onProgress = (done: number, total: number) => report(`${done} of ${total}`)
     this.run = await settleAndCreate(this.plan, this.#input.keys, { people, replan }, ports, onProgress)
+    this.stoppedBy ??= this.run.stoppedBy
     return String(this.run.outcomes.filter(isMade).length)
   }
 
@@ -132,38 +124,26 @@ export class RotateJob {
   /** Gives the new keys the guardrails of the old ones. */
   async assignGuardrails(): Promise<string> {
     this.#assigned = await assignGuardrails(this.session.ports)
-    this.run.stoppedBy ??= this.#assigned.stoppedBy
+    this.stoppedBy ??= this.#assigned.stoppedBy
     return String(this.#assigned.assigned.size)
   }
 
   /** Takes the old keys out of use whose new ones are made and have what they are to have. */
   async retireKeys(report: (progress: string) => void): Promise<string> {
     const due = this.#due()
-    const onProgress = (done: number) => report(`${done} of ${due.length}`)
-    try {
+    return this.orStop(async () => {
       const { ledger, ports } = this.session
-      await ledger.markRetired(this.plan.retired, ports.now())
-      const disables = due.filter((change): change is DisableKey => change.kind === 'disable')
-      this.#disabled = await updateKeys(disables.map(asUpdate), ports, onProgress)
-      const done = this.#disabled.outcomes.filter(({ outcome }) => outcome === 'updated')
-      await ledger.markRetired(
-        done.flatMap(({ hash }) => hash ?? []),
-        ports.now(),
-      )
-      const deletes = due.filter((change): change is DeleteKey => change.kind === 'delete')
-      this.#deleted = await deleteKeys(deletes, ports, onProgress)
-      await ledger.markRetired([...this.#deleted.gone], ports.now())
-      this.run.stoppedBy ??= this.#disabled.stoppedBy ?? this.#deleted.stoppedBy
-      return String(done.length + this.#deleted.gone.size)
-    } catch (error) {
-      this.run.stoppedBy ??= error as Error
-      return 'failed'
-    }
+      const onProgress = (done: number) => report(`${done} of ${due.length}`)
+      this.#takenOut = await takeOutOfUse(due, ports, onProgress, { offboarding: false })
+      this.stoppedBy ??= this.#takenOut.stoppedBy
+      await ledger.markRetired([...this.plan.retired, ...this.#takenOut.done], ports.now())
+      return String(this.#takenOut.done.length)
+    })
   }
 
   /** The old keys that may be retired: nothing is left to do for the new ones. */
   #due(): (DisableKey | DeleteKey)[] {
-    if (this.run.stoppedBy || this.session.signals.stopping.aborted) return []
+    if (this.endedEarly) return []
     const outcomes = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
     const madeBefore = new Map(this.#input.rotations.map(({ oldHash, newHash }) => [oldHash, newHash]))
     return this.plan.changes.flatMap((change) => {
@@ -177,25 +157,13 @@ export class RotateJob {
 
   /** Writes the secrets of the new keys. */
   handOut(): Promise<string> {
-    return this.#orEnd(async () => {
-      const { ledger } = this.session
-      const handedOut = await handOut(ledger)
+    return this.orStop(async () => {
+      const handedOut = await handOut(this.session.ledger, this.run.outcomes)
       if (!handedOut) return 'no new ones'
-      const made = new Set(this.run.outcomes.map((outcome) => outcome.hash))
-      this.#recovered = handedOut.hashes.filter((hash) => !made.has(hash)).length
-      this.#files.apiKeys = handedOut.file
+      this.#recovered = handedOut.recovered
+      this.files.apiKeys = handedOut.file
       return handedOut.file
     })
-  }
-
-  /** Why the run ended before its time, where it did. */
-  get stoppedBy(): Error | undefined {
-    return this.run.stoppedBy
-  }
-
-  /** Whether the run has not come to its end, so that limits.csv is left as it is. */
-  get endedEarly(): boolean {
-    return this.run.stoppedBy !== undefined || this.session.signals.stopping.aborted
   }
 
   /**
@@ -203,29 +171,20 @@ export class RotateJob {
    * one that ends before is gone on with, and nobody gets a second new key from it.
    */
   saveFiles(limits: string): Promise<string> {
-    return this.#orEnd(async () => {
+    return this.orStop(async () => {
       const { ledger } = this.session
       const replaced = new Set((await ledger.knownClass()).replaced.keys())
-      const files = await saveClassFiles(limits, this.#people, this.#keysNow(), ledger, replaced)
-      Object.assign(this.#files, files)
+      const files = await saveClassFiles(
+        limits,
+        this.#people,
+        this.#takenOut.now(this.run.keys),
+        ledger,
+        replaced,
+      )
+      Object.assign(this.files, files)
       await ledger.closeRotations(this.plan.moot, new Date())
       return `${files.limits}, ${files.snapshot}`
     })
-  }
-
-  #keysNow(): Key[] {
-    return this.run.keys
-      .filter((key) => !this.#deleted.gone.has(key.hash))
-      .map((key) => this.#disabled.changed.get(key.hash) ?? key)
-  }
-
-  async #orEnd(write: () => Promise<string>): Promise<string> {
-    try {
-      return await write()
-    } catch (error) {
-      this.run.stoppedBy ??= error as Error
-      return 'failed'
-    }
   }
 
   /** What the run tells a person or a script in the end. */
@@ -237,8 +196,8 @@ export class RotateJob {
       counts: countOutcomes(students),
       deleted: this.run.deleted,
       recovered: this.#recovered,
-      files: this.#files,
-      ...stoppedOf(this.run.stoppedBy),
+      files: this.files,
+      ...stoppedOf(this.stoppedBy),
       retries: this.session.retries,
     }
   }
@@ -247,7 +206,7 @@ export class RotateJob {
   #outcomes(): StudentOutcome[] {
     const made = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
     const retired = new Map<string, StudentOutcome>()
-    for (const outcome of [...this.#disabled.outcomes, ...this.#deleted.outcomes]) {
+    for (const outcome of this.#takenOut.outcomes) {
       const id = mqIdKey(outcome.mqId)
       // Of several old keys, the one that is still in use counts.
       if (!retired.has(id) || isUnfinished(outcome)) retired.set(id, outcome)
