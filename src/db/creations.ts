@@ -69,7 +69,10 @@ export function complete(
     at,
   )
   if (request.guardrail) wishGuardrail(db, hash, request.guardrail)
-  if (request.replaces) setNewKey(db, request.replaces, hash)
+  if (request.replaces) {
+    setNewKey(db, request.replaces, hash)
+    logChanges(db, [{ keyHash: request.replaces, action: 'replaced', oldValue: null, newValue: hash }], at)
+  }
   close(db, [id], 'done', at, hash)
 }
 

@@ -3,6 +3,7 @@ import { mqIdOfKeyName } from './key-name.js'
 import type { Matching } from './matching.js'
 import { type StudentRef, studentRef } from './provision-plan.js'
 import type { CheckResult, Drift, MatchedKey, OrphanedKey } from './results.js'
+import type { Rotation } from './rotation-plan.js'
 import { isPastMark, keyStatus } from './status.js'
 import type { Person } from './student.js'
 
@@ -15,6 +16,8 @@ export interface CheckFindings {
   known: ReadonlySet<string>
   /** Hashes of the keys whose secret is in the ledger. */
   secretHere: ReadonlySet<string>
+  /** The rotations that something is left to do for. */
+  rotations?: readonly Rotation[]
   /** People with a creation whose answer was never committed. */
   inDoubt: readonly Person[]
   /** What has changed without this tool since the ledger was last brought up to date. */
@@ -25,7 +28,12 @@ export interface CheckFindings {
 
 /** What `check` tells of its findings, without the files and the retries. */
 export function checkReport(findings: CheckFindings): Omit<CheckResult, 'roster' | 'files' | 'retries'> {
-  const { keys, matching, now, warnAt } = findings
+  const { keys, matching, now, warnAt, rotations = [] } = findings
+  const retiring = new Map(
+    rotations.flatMap(({ newHash, oldHash, retiredAt, retireAt }) =>
+      newHash !== null && retiredAt === null ? [[oldHash, retireAt] as const] : [],
+    ),
+  )
   const working = new Map(matching.duplicates.map(({ student, keys: theirs }) => [student, theirs.length]))
   const matched = matching.matched.map(({ student, key }) =>
     matchedKey(
@@ -52,10 +60,14 @@ export function checkReport(findings: CheckFindings): Omit<CheckResult, 'roster'
     matched,
     orphaned,
     keyless: matching.keyless.map(studentRef),
-    duplicates: matching.duplicates.map(({ student, keys: theirs }) => ({
-      ...studentRef(student),
-      hashes: theirs.map((key) => key.hash),
-    })),
+    duplicates: matching.duplicates.flatMap(({ student, keys: theirs }) => {
+      const hashes = theirs.map((key) => key.hash).filter((hash) => !retiring.has(hash))
+      return hashes.length > 1 ? [{ ...studentRef(student), hashes }] : []
+    }),
+    replaced: matching.matched.flatMap(({ student, key: { hash, name: keyName, disabled } }) => {
+      const until = disabled ? undefined : retiring.get(hash)?.toISOString()
+      return until === undefined ? [] : [{ ...studentRef(student), keyName, hash, until }]
+    }),
     pastMark: distinct(
       matching.matched
         .filter(({ key }) => !key.disabled && !isExpired(key, now) && isPastMark(key, warnAt))

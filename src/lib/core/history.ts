@@ -91,6 +91,8 @@ export function sentence({
       return `the key was renamed from ${oldValue} to ${newValue}, not by class-keys`
     case 'observed_gone':
       return 'the key is gone from OpenRouter, not by class-keys'
+    case 'replaced':
+      return 'a newer key was made in its place'
     case 'deleted':
       return 'the key was deleted'
     case 'deleted_lost':

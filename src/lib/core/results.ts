@@ -89,8 +89,10 @@ export interface CheckResult {
   orphaned: OrphanedKey[]
   /** Students of the roster without any key that has not expired. */
   keyless: StudentRef[]
-  /** Students with more than one key that works. */
+  /** Students with more than one key that works, without those in `replaced`. */
   duplicates: (StudentRef & { hashes: string[] })[]
+  /** Keys that have been replaced and are still in use; `until` is when a run of `rotate` retires them, ISO 8601, UTC. */
+  replaced: (StudentRef & { keyName: string; hash: string; until: string })[]
   /** Students with a creation whose answer was never committed. */
   inDoubt: StudentRef[]
   /** Students who have spent as much of their limit as `--warn-at` says. */

@@ -35,6 +35,7 @@ export async function reportJob(job: CheckJob, warnAt: number | undefined): Prom
     now: listed.listedAt,
     known,
     secretHere: await ledger.secretHashes(),
+    rotations: await ledger.unfinishedRotations(),
     inDoubt: unsettled.filter(({ state }) => state !== 'absent').map(({ student }) => student),
     drift,
     warnAt,

@@ -35,6 +35,7 @@ const result = (over: Partial<CheckResult> = {}): CheckResult => ({
   orphaned: [{ kind: 'foreign', keyName: 'web', hash: 'o', usage: 12.5, limit: null, disabled: true }],
   keyless: [],
   duplicates: [],
+  replaced: [],
   inDoubt: [],
   pastMark: [],
   drift: [],

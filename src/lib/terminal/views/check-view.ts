@@ -3,6 +3,7 @@ import { formatLimit, formatUsd } from '../../core/money.js'
 import type { CheckResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
 import { type Column, tableLines } from '../table.js'
+import { localMinute } from './plan-lines.js'
 
 const MATCHED: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
@@ -93,6 +94,11 @@ function remarks(result: CheckResult): string[] {
   for (const { name, email, hashes } of result.duplicates) {
     lines.push(
       `${name} (${email}) has ${count(hashes.length, 'enabled key')}. Disable all but one through limits.csv.`,
+    )
+  }
+  for (const { name, email, mqId, keyName, until } of result.replaced) {
+    lines.push(
+      `${name} (${email}) has a newer key; ${keyName} stays in use until ${localMinute(until)}. From then on class-keys rotate ${mqId} retires it.`,
     )
   }
   for (const { name, email } of result.inDoubt) {
