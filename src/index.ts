@@ -2,7 +2,17 @@
  * The types of what the commands print with `--json`; the package has no other interface than its commands.
  */
 
+export type {
+  AssignGuardrail,
+  DeleteKey,
+  DisableKey,
+  EnableKey,
+  KeyRef,
+  PlannedChange,
+} from './lib/core/changes.js'
+export type { GuardrailRef } from './lib/core/creation.js'
 export type { Problem } from './lib/core/errors.js'
+export type { OffboardPlan } from './lib/core/offboard-plan.js'
 export type { OutcomeKind, Stopped, StudentOutcome } from './lib/core/outcome.js'
 export type {
   CreateKey,
@@ -14,5 +24,7 @@ export type {
   StudentRef,
 } from './lib/core/provision-plan.js'
 export type * from './lib/core/results.js'
+export type { RotationPlan } from './lib/core/rotation-plan.js'
+export type { Safety } from './lib/core/safety.js'
 export type { UpdateKey, UpdatePlan } from './lib/core/update-plan.js'
 export type { ErrorResult } from './lib/terminal/error-view.js'

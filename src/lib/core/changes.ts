@@ -2,29 +2,29 @@ import type { GuardrailRef } from './creation.js'
 import type { CreateKey, DeleteLostKey, StudentRef } from './provision-plan.js'
 import type { UpdateKey } from './update-plan.js'
 
-/** A key of a student, as a change names it. */
-interface KeyOf extends StudentRef {
+/** A key of a student, as plans and results name it. */
+export interface KeyRef extends StudentRef {
   keyName: string
   hash: string
 }
 
 /** Enables the key of a student who was offboarded and is back. */
-export interface EnableKey extends KeyOf {
+export interface EnableKey extends KeyRef {
   kind: 'enable'
 }
 
 /** Disables a key: its student has left, or has a newer one. */
-export interface DisableKey extends KeyOf {
+export interface DisableKey extends KeyRef {
   kind: 'disable'
 }
 
 /** Deletes a key for good: its student has left, or has a newer one. */
-export interface DeleteKey extends KeyOf {
+export interface DeleteKey extends KeyRef {
   kind: 'delete'
 }
 
 /** Gives a key the guardrail that it was made for, and that did not get through to it then. */
-export interface AssignGuardrail extends KeyOf {
+export interface AssignGuardrail extends KeyRef {
   kind: 'assign-guardrail'
   guardrail: GuardrailRef
 }

@@ -1,18 +1,12 @@
+import type { KeyRef } from '../core/changes.js'
 import type { StudentOutcome } from '../core/outcome.js'
-import type { StudentRef } from '../core/provision-plan.js'
 import { OpenRouterError } from '../openrouter/errors.js'
 import { outcomeOfFailure } from './failure.js'
 import type { RunPorts } from './ports.js'
 import { workThrough } from './workers.js'
 
-/** A change to one key, of which one request is sent. */
-interface KeyChanging extends StudentRef {
-  keyName: string
-  hash: string
-}
-
 /** What one kind of change is made of. */
-export interface Sending<Change extends KeyChanging, Answer> {
+export interface Sending<Change extends KeyRef, Answer> {
   send: (change: Change) => Promise<Answer>
   /** After no answer came: what OpenRouter would have said, where the change has come true all the same. */
   lookAgain: (change: Change) => Promise<Answer | undefined>
@@ -33,7 +27,7 @@ export interface Sent {
  * it would be everybody's.
  * @param onProgress is told how many changes are done
  */
-export async function sendChanges<Change extends KeyChanging, Answer>(
+export async function sendChanges<Change extends KeyRef, Answer>(
   changes: readonly Change[],
   { send, lookAgain, confirm }: Sending<Change, Answer>,
   ports: RunPorts,
@@ -92,6 +86,6 @@ function isError(answer: unknown): answer is { error: Error } {
   return typeof answer === 'object' && answer !== null && 'error' in answer && answer.error instanceof Error
 }
 
-function outcomeOf({ email, name, mqId, keyName, hash }: KeyChanging) {
+function outcomeOf({ email, name, mqId, keyName, hash }: KeyRef) {
   return { email, name, mqId, keyName, hash }
 }

@@ -1,4 +1,4 @@
-import { formatLimit, formatUsd } from '../../core/money.js'
+import { formatLimit, formatUsd, type Usd } from '../../core/money.js'
 import type { ProvisionPlan, Spending } from '../../core/provision-plan.js'
 import type { ProvisionResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
@@ -55,10 +55,15 @@ export function provisionPlanView(
         `${name} gets a new key, though there is ${keyName}, of somebody of the same name who is not on the roster. Was the MQ ID corrected? Then give that key a name that ends in _${mqId} in OpenRouter first.`,
     ),
     ...(dryRun ? standing(plan) : []),
-    `The class could then spend ${spendingText(plan.spending)}${plan.balance === null ? '' : `; the account has ${formatUsd(plan.balance)} left`}.`,
+    `The class could then spend ${spendingText(plan.spending)}${plan.balance === null ? '' : `; the account has ${formatUsd(cents(plan.balance))} left`}.`,
     ...safetyLines(plan.safety),
     ...(dryRun ? [DRY_RUN] : ['']),
   ]
+}
+
+/** An account's balance, of which nobody needs to know fractions of a cent. */
+function cents(usd: Usd): Usd {
+  return Math.round(usd * 100) / 100
 }
 
 const PERIODS = { daily: 'a day', weekly: 'a week', monthly: 'a month' } as const
