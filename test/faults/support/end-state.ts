@@ -55,6 +55,11 @@ export function relativeTargets(folder: string): { hash: string; target: number 
   return query(folder, 'SELECT key_hash AS hash, target FROM relative_target ORDER BY key_hash')
 }
 
+/** The rotations that the ledger holds to be unfinished. */
+export function openRotations(folder: string): { mq_id: string }[] {
+  return query(folder, 'SELECT mq_id FROM rotation WHERE closed_at IS NULL OR retired_at IS NULL')
+}
+
 /** When each secret was written down. */
 export function secretTimes(folder: string): { hash: string; at: string }[] {
   return query(folder, 'SELECT key_hash AS hash, obtained_at AS at FROM secret')

@@ -7,8 +7,10 @@ import { vi } from 'vitest'
 import Check from '../../../src/commands/check.js'
 import ExportKeys from '../../../src/commands/export-keys.js'
 import InitDb from '../../../src/commands/init-db.js'
+import Offboard from '../../../src/commands/offboard.js'
 import Provision from '../../../src/commands/provision.js'
 import RefreshLimitsFile from '../../../src/commands/refresh-limits-file.js'
+import Rotate from '../../../src/commands/rotate.js'
 import Update from '../../../src/commands/update.js'
 import { Ledger } from '../../../src/db/ledger.js'
 import type { Sandbox } from '../../../src/lib/sandbox/sandbox.js'
@@ -26,15 +28,21 @@ const COMMANDS = {
   check: Check,
   'export-keys': ExportKeys,
   'init-db': InitDb,
+  offboard: Offboard,
   provision: Provision,
   'refresh-limits-file': RefreshLimitsFile,
+  rotate: Rotate,
   update: Update,
 }
 
 export type CommandName = keyof typeof COMMANDS
 
 /** These stories are about faults: whatever the plan is, it has been agreed to. */
-const AGREED: Partial<Record<CommandName, string[]>> = { update: ['--yes', '--force'] }
+const AGREED: Partial<Record<CommandName, string[]>> = {
+  offboard: ['--yes', '--force'],
+  rotate: ['--yes', '--force'],
+  update: ['--yes', '--force'],
+}
 
 /** What a run has left behind. */
 export interface Outcome {

@@ -95,10 +95,10 @@ export async function openRoom(
 }
 
 /** Runs a command until it is done, twice at most: that is the whole recovery. Gives the outcomes. */
-export async function untilDone(room: Inside, command: CommandName): Promise<Outcome[]> {
-  const first = await runInside(room, [command])
+export async function untilDone(room: Inside, ...argv: [CommandName, ...string[]]): Promise<Outcome[]> {
+  const first = await runInside(room, argv)
   if (first.exitCode === 0) return [first]
-  const second = await runInside(room, [command])
+  const second = await runInside(room, argv)
   if (second.exitCode !== 0) throw new Error(`the second run ended with ${second.exitCode}: ${second.stdout}`)
   return [first, second]
 }
