@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSandbox, type Sandbox } from '../../../src/lib/sandbox/sandbox.js'
@@ -74,20 +83,27 @@ export async function openStage(): Promise<Stage> {
     OPENROUTER_PROVISIONING_KEY: MANAGEMENT_KEY,
   }
   let status = 0
+  let place = folder
   const run = async (command: string) => {
     const path = join(base, 'printed')
+    const where = join(base, 'pwd')
     // One file for both streams keeps the order in which a person sees them.
     const output = openSync(path, 'w')
     creations = 0
-    const child = spawn('sh', ['-c', `(exit ${status})\n${command}`], {
-      cwd: folder,
-      env,
-      stdio: ['ignore', output, output],
-      detached: true,
-    })
+    const child = spawn(
+      'sh',
+      ['-c', `(exit ${status})\n${command}\nstatus=$?; pwd > '${where}'; exit $status`],
+      {
+        cwd: place,
+        env,
+        stdio: ['ignore', output, output],
+        detached: true,
+      },
+    )
     group = child.pid
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
     closeSync(output)
+    if (existsSync(where)) place = readFileSync(where, 'utf8').trimEnd()
     status = code ?? 128 + (signal ? constants.signals[signal] : 0)
     const text = readFileSync(path, 'utf8').trimEnd()
     return text === '' ? [] : forPaper(text).split('\n')
@@ -101,7 +117,8 @@ export async function openStage(): Promise<Stage> {
       /^start: class of (\d+)(, provisioned)?$/,
       async (count, provisioned) => {
         writeFileSync(join(folder, 'roster.csv'), roster(Number(count)))
-        if (provisioned) await must('class-keys init-db && class-keys provision && rm api_keys_*')
+        if (provisioned)
+          await must('class-keys init-db && class-keys provision --concurrency 1 && rm api_keys_*')
       },
     ],
     [/^start: class of (\d+) of the Python tool$/, (count) => pythonClass(sandbox, folder, Number(count))],
