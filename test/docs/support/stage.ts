@@ -1,21 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { createSandbox, type Sandbox } from '../../../src/lib/sandbox/sandbox.js'
 import { serve } from '../../../src/lib/sandbox/serve.js'
 import type { SandboxKey } from '../../../src/lib/sandbox/state.js'
-import { MANAGEMENT_KEY } from '../../e2e/support/classroom.js'
+import { MANAGEMENT_KEY, newFolder } from '../../e2e/support/classroom.js'
 import { PROGRAM } from '../../e2e/support/program.js'
 import { writePythonLedger } from '../../support/python-ledger.js'
 
@@ -46,7 +37,7 @@ export interface Stage {
 
 export async function openStage(): Promise<Stage> {
   const sandbox = createSandbox({ managementKey: MANAGEMENT_KEY })
-  const base = mkdtempSync(join(tmpdir(), 'class-keys-situation-'))
+  const base = newFolder()
   const folder = join(base, 'class')
   mkdirSync(folder)
   mkdirSync(join(base, 'bin'))
