@@ -83,6 +83,7 @@ export default class Check extends BaseCommand {
             title: 'Write the snapshot',
             run: async () => {
               job.snapshot = await saveSnapshot('.', job.matching.matched, new Date())
+              await job.ledger.markTold(job.toldUpTo)
               return job.snapshot
             },
           },

@@ -66,7 +66,8 @@ export default class RefreshLimitsFile extends BaseCommand {
       await context.ledger?.close()
     }
     const { job, rows } = context
-    const result = { plan: job.plan, rows, files: { limits: flags.limits }, retries: openRouter.retries }
+    const { plan, drift } = job
+    const result = { plan, rows, drift, files: { limits: flags.limits }, retries: openRouter.retries }
     this.print(refreshView(result, terminalWidth()))
     return result
   }

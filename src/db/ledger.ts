@@ -10,6 +10,7 @@ import type { NewRotation, Rotation } from '../lib/core/rotation-plan.js'
 import type { Person } from '../lib/core/student.js'
 import type { Connection, Db } from './connection.js'
 import * as creations from './creations.js'
+import { markTold, untoldDrift } from './drift.js'
 import { asLedgerError } from './errors.js'
 import * as guardrails from './guardrails.js'
 import { readHistory } from './history.js'
@@ -65,6 +66,16 @@ export class Ledger {
    */
   async recordListing(listing: Listing, now: Date): Promise<Drift[]> {
     return this.#write((db) => recordListing(db, listing, now))
+  }
+
+  /** What changed without this tool and no check has told of yet, and how far in the changelog that goes. */
+  async untoldDrift(): Promise<{ drift: Drift[]; upTo: number }> {
+    return this.#read(untoldDrift)
+  }
+
+  /** Writes down how far in the changelog a check has told what changed without this tool. */
+  async markTold(upTo: number): Promise<void> {
+    this.#write((db) => markTold(db, upTo))
   }
 
   /** Writes down what keys of the ledger have spent. */

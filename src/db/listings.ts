@@ -7,6 +7,7 @@ import type { Person } from '../lib/core/student.js'
 import { ledgerTime } from '../lib/core/times.js'
 import type { Db } from './connection.js'
 import { hashesBeingUndone } from './creations.js'
+import { driftAfter, lastChange } from './drift.js'
 import {
   type Change,
   type KeptKey,
@@ -45,6 +46,7 @@ export interface Listing {
  */
 export function recordListing(db: Db, listing: Listing, now: Date): Drift[] {
   const { matching, keys, listedAt } = listing
+  const before = lastChange(db)
   upsertStudents(db, listing.people, now)
   const known = readKeys(db)
   const pending = readPending(db)
@@ -85,8 +87,7 @@ export function recordListing(db: Db, listing: Listing, now: Date): Drift[] {
       matching.matched.map((match) => match.key),
       now,
     )
-  const names = new Map([...known.values()].map(({ keyHash, keyName }) => [keyHash, keyName]))
-  return changes.filter(({ action }) => action.startsWith('observed_')).map((change) => drift(change, names))
+  return driftAfter(db, before)
 }
 
 function isAwaitedDisabling(awaited: readonly Pending[]): boolean {
@@ -111,10 +112,6 @@ function withhold(theirs: Key, ours: KeptKey, awaited: readonly Pending[]): Key 
     disabled: isAwaited('update_disabled', String(theirs.disabled)) ? ours.disabled : theirs.disabled,
     limitReset: isAwaited('update_limit_reset', theirs.limitReset) ? ours.limitReset : theirs.limitReset,
   }
-}
-
-function drift({ keyHash: hash, ...change }: Change, names: ReadonlyMap<string, string>): Drift {
-  return { ...change, hash, keyName: names.get(hash) ?? '' }
 }
 
 type Pending = typeof pendingChange.$inferSelect

@@ -150,3 +150,8 @@ export const relativeTarget = sqliteTable('relative_target', {
   target: real('target').notNull(),
   intendedAt: integer('intended_at', { mode: 'timestamp_ms' }).notNull(),
 })
+
+/** One row at most: the last row of the changelog that a check has told a person about. */
+export const toldChange = sqliteTable('told_change', {
+  changelogId: integer('changelog_id').primaryKey(),
+})

@@ -182,11 +182,12 @@ describe('what changed without this tool', () => {
     room.sandbox.state.editKey(hash, { limit: 20, disabled: true, limit_reset: 'daily', name })
     room.sandbox.state.deleteKey(gone.hash)
     const { json } = await room.ok(Check, '--json')
-    const [keyName, was] = [keyNameOf(ada), keyNameOf(bilal)]
+    const [before, was] = [keyNameOf(ada), keyNameOf(bilal)]
+    const keyName = name
     expect(json.drift).toEqual([
       { action: 'observed_limit', hash, keyName, oldValue: '3.00', newValue: '20.00' },
       { action: 'observed_disabled', hash, keyName, oldValue: 'false', newValue: 'true' },
-      { action: 'observed_name', hash, keyName, oldValue: keyName, newValue: name },
+      { action: 'observed_name', hash, keyName, oldValue: before, newValue: name },
       { action: 'observed_limit_reset', hash, keyName, oldValue: 'weekly', newValue: 'daily' },
       { action: 'observed_gone', hash: gone.hash, keyName: was, oldValue: was, newValue: null },
     ])

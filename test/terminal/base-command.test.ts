@@ -76,6 +76,12 @@ describe('what a command prints', () => {
     expect(stderr).toBe('')
   })
 
+  it('moves no cursor and rings no bell, in the answer or in a remark', async () => {
+    work = (command) => command.say(['a\x1b[2Jb'], ['c\x07d', 'e\x9b2Jf'])
+    const { stdout, stderr } = await run()
+    expect([stdout, stderr]).toEqual(['a [2Jb\n', 'c d\ne 2Jf\n'])
+  })
+
   it('is nothing where there are no lines', async () => {
     work = (command) => command.say([])
     expect(await run()).toMatchObject({ stdout: '', stderr: '' })
@@ -90,6 +96,19 @@ describe('an error', () => {
     throwing(ours)
     const { stdout, stderr, exitCode } = await run()
     expect([stdout, stderr, exitCode]).toEqual(['', 'Error: The disk is full.\n', 4])
+  })
+
+  it('moves no cursor, and keeps its lines apart: what it tells may be somebody else’s words', async () => {
+    vi.stubEnv('DEBUG', '1')
+    throwing(new ClassKeysError('x', 'No workspace \x1b]0;owned\x07.\nA second line\r.', 2))
+    const { stderr } = await run()
+    expect(stderr).toMatch(/^Error: No workspace {2}\]0;owned \.\nA second line \.\n/)
+    expect(stderr.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
+  })
+
+  it('that ended a run moves no cursor either', async () => {
+    work = (command) => command.end(['not tried'], undefined, new Error('a\x1b[2Jb'))
+    expect((await run()).stderr).toMatch(/^Error: a \[2Jb\n/)
   })
 
   it('has its stack and its cause where DEBUG asks for it', async () => {

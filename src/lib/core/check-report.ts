@@ -20,7 +20,7 @@ export interface CheckFindings {
   rotations?: readonly Rotation[]
   /** People with a creation whose answer was never committed. */
   inDoubt: readonly Person[]
-  /** What has changed without this tool since the ledger was last brought up to date. */
+  /** What has changed without this tool since the last check. */
   drift: readonly Drift[]
   /** Percent of the limit from which on a key is worth a look; undefined for none. */
   warnAt: number | undefined

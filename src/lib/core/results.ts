@@ -97,7 +97,7 @@ export interface CheckResult {
   inDoubt: StudentRef[]
   /** Students who have spent as much of their limit as `--warn-at` says. */
   pastMark: StudentRef[]
-  /** What has changed without this tool since the ledger was last brought up to date. */
+  /** What has changed without this tool since the last check, whichever command was the first to see it. */
   drift: Drift[]
   files: { snapshot: string }
   retries: Retries
@@ -117,6 +117,8 @@ export interface ProvisionResult {
   /** Keys of broken creations, whose secret nobody has ever seen, that were deleted. */
   deleted: DeleteLostKey[]
   placeholders: StudentRef[]
+  /** What has changed without this tool, and this run was the first to see. */
+  drift: Drift[]
   /** How many keys of earlier runs, never written to a file before, are in the file of this one. */
   recovered: number
   files: { apiKeys?: string; limits?: string; snapshot?: string }
@@ -130,6 +132,8 @@ export interface UpdateResult {
   /** One for each planned change. */
   students: StudentOutcome[]
   counts: Partial<Record<OutcomeKind, number>>
+  /** What has changed without this tool, and this run was the first to see. */
+  drift: Drift[]
   files: { limits?: string; snapshot?: string }
   stopped?: Stopped
   retries: Retries
@@ -143,6 +147,8 @@ export interface RotateResult {
   counts: Partial<Record<OutcomeKind, number>>
   /** Keys of broken creations, whose secret nobody has ever seen, that were deleted. */
   deleted: DeleteLostKey[]
+  /** What has changed without this tool, and this run was the first to see. */
+  drift: Drift[]
   /** How many keys of earlier runs, never written to a file before, are in the file of this one. */
   recovered: number
   files: { apiKeys?: string; limits?: string; snapshot?: string }
@@ -158,6 +164,8 @@ export interface OffboardResult {
   counts: Partial<Record<OutcomeKind, number>>
   /** Keys of broken creations, whose secret nobody has ever seen, that were deleted. */
   deletedLost: DeleteLostKey[]
+  /** What has changed without this tool, and this run was the first to see. */
+  drift: Drift[]
   /** `usage` at the end of a term alone. */
   files: { usage?: string; limits?: string; snapshot?: string }
   stopped?: Stopped
@@ -170,6 +178,8 @@ export interface RefreshResult {
   plan: UpdatePlan
   /** How many rows the file has. */
   rows: number
+  /** What has changed without this tool, and this run was the first to see. */
+  drift: Drift[]
   files: { limits: string }
   retries: Retries
 }

@@ -13,6 +13,8 @@ export interface CheckJob {
   ledger: Ledger
   listed: Listed
   matching: Matching
+  /** How far in the changelog the report tells what changed without this tool. */
+  toldUpTo: number
   report: Omit<CheckResult, 'roster' | 'files' | 'retries'>
   snapshot: string
 }
@@ -26,7 +28,10 @@ export async function reportJob(job: CheckJob, warnAt: number | undefined): Prom
   const here = new Set(roster?.students.map((student) => mqIdKey(student.mqId)))
   const ofOthers = [...(await ledger.keyHolders())].filter(([, mqId]) => !here.has(mqIdKey(mqId)))
   const known = new Set(ofOthers.map(([hash]) => hash))
-  const { matching, drift } = await recordListing(ledger, listed, roster?.students ?? [], { withUsage: true })
+  const { matching } = await recordListing(ledger, listed, roster?.students ?? [], { withUsage: true })
+  // What other commands were the first to see is told here too: whoever watches the class, watches check.
+  const { drift, upTo } = await ledger.untoldDrift()
+  job.toldUpTo = upTo
   const unsettled = await ledger.unsettledCreations()
   job.matching = matching
   job.report = checkReport({

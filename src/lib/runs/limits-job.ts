@@ -12,6 +12,7 @@ import {
   showsUnreached,
   staleTargets,
 } from '../core/relative-targets.js'
+import type { Drift } from '../core/results.js'
 import type { Person } from '../core/student.js'
 import { planUpdate, type UpdatePlan } from '../core/update-plan.js'
 import { count } from '../core/words.js'
@@ -32,6 +33,8 @@ export class LimitsJob {
   /** What each relative target of the plan comes to. */
   #relative: RelativeTarget[] = []
   plan!: UpdatePlan
+  /** What changed without this tool, and this run was the first to see. */
+  drift: Drift[] = []
 
   /**
    * Reads limits.csv.
@@ -62,7 +65,7 @@ export class LimitsJob {
     { settlePending = false, maxChange }: { settlePending?: boolean; maxChange?: number } = {},
   ): Promise<string> {
     this.#listed = listed
-    await recordListing(this.#ledger, listed, this.#people, { settlePending })
+    this.drift = (await recordListing(this.#ledger, listed, this.#people, { settlePending })).drift
     this.#found = await this.#findTargets()
     this.#relative = relativeTargets(this.#found, await this.#ledger.relativeTargets())
     const ofClass = keysOfClass(listed.keys, this.#people, await this.#ledger.knownClass()).map(

@@ -46,7 +46,8 @@ export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files'
   async fetch(wishes: OffboardWishes, report: (progress: string) => void): Promise<string> {
     const { ledger } = this.session
     this.#listed = await this.session.fetchKeys(report)
-    await recordListing(ledger, this.#listed, this.#roster, { settlePending: true })
+    const options = { settlePending: true }
+    this.drift = (await recordListing(ledger, this.#listed, this.#roster, options)).drift
     this.#input = {
       ...wishes,
       roster: this.#roster,
@@ -111,6 +112,7 @@ export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files'
       students,
       counts: countOutcomes(students),
       deletedLost: this.run.deleted,
+      drift: this.drift,
       files: this.files,
       ...stoppedOf(this.stoppedBy),
       retries: this.session.retries,

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import type { Drift } from '../core/results.js'
 import { prepareFolder } from '../files/safe-write.js'
 import type { Session } from './session.js'
 
@@ -11,6 +12,8 @@ export abstract class PlannedJob<Plan, Files> {
   plan!: Plan
   /** Why the run ended before its time, where it did. */
   stoppedBy: Error | undefined
+  /** What changed without this tool, and this run was the first to see. */
+  drift: Drift[] = []
   /** The files that were written. */
   protected readonly files: Partial<Files> = {}
 

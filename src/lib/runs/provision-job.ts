@@ -70,7 +70,9 @@ export class ProvisionJob extends PlannedJob<ProvisionPlan, ProvisionResult['fil
       failed.abort()
       throw error
     })
-    await recordListing(this.session.ledger, this.#listed, this.#students, { settlePending: true })
+    const { ledger } = this.session
+    const options = { settlePending: true }
+    this.drift = (await recordListing(ledger, this.#listed, this.#students, options)).drift
     this.#balance = await balance
     return String(this.#listed.keys.length)
   }
@@ -203,6 +205,7 @@ export class ProvisionJob extends PlannedJob<ProvisionPlan, ProvisionResult['fil
       leftAlone,
       deleted,
       placeholders,
+      drift: this.drift,
       recovered: this.#recovered,
       files: this.files,
       ...stoppedOf(this.stoppedBy),

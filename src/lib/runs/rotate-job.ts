@@ -55,7 +55,9 @@ export class RotateJob extends PlannedJob<RotationPlan, RotateResult['files']> {
   /** Fetches the keys and brings the ledger up to them. */
   async fetch(report: (progress: string) => void): Promise<string> {
     this.#listed = await this.session.fetchKeys(report)
-    await recordListing(this.session.ledger, this.#listed, this.#people, { settlePending: true })
+    const { ledger } = this.session
+    const options = { settlePending: true }
+    this.drift = (await recordListing(ledger, this.#listed, this.#people, options)).drift
     return String(this.#listed.keys.length)
   }
 
@@ -195,6 +197,7 @@ export class RotateJob extends PlannedJob<RotationPlan, RotateResult['files']> {
       students,
       counts: countOutcomes(students),
       deleted: this.run.deleted,
+      drift: this.drift,
       recovered: this.#recovered,
       files: this.files,
       ...stoppedOf(this.stoppedBy),

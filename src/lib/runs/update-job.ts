@@ -35,6 +35,7 @@ export class UpdateJob extends PlannedJob<UpdatePlan, UpdateResult['files']> {
   async makePlan(maxChange: number): Promise<string> {
     const said = await this.#limits.makePlan(this.#listed, { settlePending: true, maxChange })
     this.plan = this.#limits.plan
+    this.drift = this.#limits.drift
     return said
   }
 
@@ -73,6 +74,7 @@ export class UpdateJob extends PlannedJob<UpdatePlan, UpdateResult['files']> {
       plan: this.plan,
       students,
       counts: countOutcomes(students),
+      drift: this.drift,
       files: this.files,
       ...stoppedOf(this.stoppedBy),
       retries: this.session.retries,

@@ -1,6 +1,6 @@
 import { Command } from '@oclif/core/command'
 import { ClassKeysError } from '../core/errors.js'
-import { paint } from './colour.js'
+import { paint, type Style } from './colour.js'
 import { type ErrorResult, errorLines, errorResult, exitCodeOf } from './error-view.js'
 import { printable } from './table.js'
 import { wrapLines } from './wrap.js'
@@ -22,9 +22,12 @@ export abstract class BaseCommand extends Command {
     if (lines.length > 0) this.log(wrapLines(lines.map(printable), process.stdout))
   }
 
-  /** Prints lines on standard error, for remarks that are not the answer; nothing where `--json` was asked for. */
-  protected remark(lines: readonly string[]): void {
-    if (lines.length > 0) this.logToStderr(wrapLines(lines, process.stderr))
+  /**
+   * Prints lines on standard error, for remarks that are not the answer; nothing where `--json` was asked for.
+   * @param style how the first line is set off
+   */
+  protected remark(lines: readonly string[], style?: Style): void {
+    if (lines.length > 0) this.logToStderr(remarkText(lines, style))
   }
 
   /** How the pipeline is shown: not at all for `--json`. */
@@ -41,10 +44,9 @@ export abstract class BaseCommand extends Command {
       this.logJson(this.toErrorJson(error))
       return
     }
-    const [first = '', ...more] = errorLines(error)
-    const lines = [paint('red', first, process.stderr), ...more]
+    const lines = errorLines(error)
     if (process.env.DEBUG) lines.push(stackOf(error))
-    process.stderr.write(`${wrapLines(lines, process.stderr)}\n`)
+    process.stderr.write(`${remarkText(lines, 'red')}\n`)
   }
 
   protected override toErrorJson(error: unknown): ErrorResult {
@@ -55,6 +57,12 @@ export abstract class BaseCommand extends Command {
   protected override logJson(json: unknown): void {
     process.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
   }
+}
+
+/** Lines as standard error takes them: what they tell may be somebody else's words, in several lines. */
+function remarkText(lines: readonly string[], style: Style | undefined): string {
+  const [first = '', ...more] = lines.flatMap((line) => line.split('\n')).map(printable)
+  return wrapLines([style ? paint(style, first, process.stderr) : first, ...more], process.stderr)
 }
 
 /** The stack of an error and of what caused it; stacks hold messages and places, never a request. */

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 
-type Style = Parameters<typeof styleText>[0]
+/** What `styleText` of Node.js takes: `red`, `bold`, … */
+export type Style = Parameters<typeof styleText>[0]
 
 /**
  * Whether a stream takes colour: `FORCE_COLOR` says so, `NO_COLOR` and a dumb terminal say no, else a terminal

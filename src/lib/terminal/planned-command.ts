@@ -1,8 +1,8 @@
 import type { StudentOutcome } from '../core/outcome.js'
 import { isUnfinished } from '../core/outcome.js'
+import type { Drift } from '../core/results.js'
 import type { Agreed, Safety } from '../core/safety.js'
 import { BaseCommand } from './base-command.js'
-import { paint } from './colour.js'
 import { askConsent } from './consent.js'
 import {
   concurrencyFlag,
@@ -18,6 +18,7 @@ import {
 import type { Interrupt } from './interrupt.js'
 import { runPipeline, type Step } from './pipeline.js'
 import { terminalWidth } from './table.js'
+import { driftLines } from './views/plan-lines.js'
 
 /** What a plan has at least. */
 interface Planned {
@@ -35,6 +36,8 @@ export interface Story<Plan extends Planned, Result extends Applied> {
   /** Makes a plan and applies it. */
   job: {
     readonly plan: Plan
+    /** What changed without this tool, and this run was the first to see. */
+    readonly drift: readonly Drift[]
     /** Why the run ended before its time, where it did. */
     readonly stoppedBy: Error | undefined
     result(): Result
@@ -72,6 +75,7 @@ export abstract class PlannedCommand extends BaseCommand {
   ): Promise<Plan | Result> {
     await runPipeline(toPlan, {}, this.progress())
     const { plan } = job
+    this.print(driftLines(job.drift))
     this.print(showPlan(plan, terminalWidth(), { dryRun }))
     if (dryRun) return plan
     const always = alwaysAsk && plan.changes.length > 0
@@ -97,13 +101,13 @@ export abstract class PlannedCommand extends BaseCommand {
     const rest = `${result.students.length - unfinished} of ${result.students.length} students are done; run the same command again to go on.`
     const signal = interrupt.exitCode()
     if (signal !== undefined) {
-      this.remark([paint('yellow', `Interrupted: ${rest}`, process.stderr)])
+      this.remark([`Interrupted: ${rest}`], 'yellow')
       process.exitCode = signal
     } else if (stoppedBy) {
-      this.remark([paint('red', `Error: ${stoppedBy.message}`, process.stderr), rest])
+      this.remark([`Error: ${stoppedBy.message}`, rest], 'red')
       process.exitCode = 1
     } else if (unfinished > 0) {
-      this.remark([paint('yellow', rest, process.stderr)])
+      this.remark([rest], 'yellow')
       process.exitCode = 3
     }
   }

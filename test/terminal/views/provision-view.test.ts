@@ -133,6 +133,7 @@ describe('provisionView', () => {
     deleted: [],
     placeholders: [],
     recovered: 0,
+    drift: [],
     files: {},
     retries: { rateLimited: 0, serverErrors: 0, timeouts: 0, lostConnections: 0 },
     ...over,

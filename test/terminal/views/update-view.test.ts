@@ -95,6 +95,7 @@ describe('updateView', () => {
         { ...BO, hash: 'hb', outcome: 'failed', reason: 'no' },
       ],
       counts: { updated: 1, failed: 1, 'in doubt': 2, 'not tried': 3 },
+      drift: [],
       files: { limits: 'limits.csv', snapshot: 'snapshot.csv' },
       retries: RETRIES,
     })
@@ -115,6 +116,7 @@ describe('updateView', () => {
       plan: plan({ unchanged: 7 }),
       students: [],
       counts: {},
+      drift: [],
       files: {},
       retries: RETRIES,
     })
@@ -126,7 +128,7 @@ describe('refreshView', () => {
   const files = { limits: 'limits.csv' }
 
   it('says that nothing is to do', () => {
-    expect(refreshView({ plan: plan(), rows: 1, files, retries: RETRIES }, 80)).toEqual([
+    expect(refreshView({ plan: plan(), rows: 1, drift: [], files, retries: RETRIES }, 80)).toEqual([
       'Limits: limits.csv (1 key)',
       'OpenRouter is as the file asks.',
     ])
@@ -134,7 +136,7 @@ describe('refreshView', () => {
 
   it('shows where file and OpenRouter differ, and what brings them together', () => {
     const lines = refreshView(
-      { plan: plan({ changes: CHANGES, unmatched: UNMATCHED }), rows: 9, files, retries: RETRIES },
+      { plan: plan({ changes: CHANGES, unmatched: UNMATCHED }), rows: 9, drift: [], files, retries: RETRIES },
       80,
     )
     expect(lines).toEqual([

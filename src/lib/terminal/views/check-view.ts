@@ -1,9 +1,8 @@
-import { sentence } from '../../core/history.js'
 import { formatLimit, formatUsd } from '../../core/money.js'
 import type { CheckResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
 import { type Column, tableLines } from '../table.js'
-import { localMinute } from './plan-lines.js'
+import { driftLines, localMinute } from './plan-lines.js'
 
 const MATCHED: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
@@ -84,12 +83,7 @@ function remarks(result: CheckResult): string[] {
     )
   }
   if (expired > 0) lines.push(`${count(expired, 'key')} of the class expired.`)
-  for (const change of result.drift) {
-    lines.push(
-      `Changed without class-keys: ${change.keyName}: ${sentence(change).replace(', not by class-keys', '')}.`,
-    )
-  }
-  lines.push(...keylessLines(result))
+  lines.push(...driftLines(result.drift), ...keylessLines(result))
   for (const { name, email } of result.pastMark) lines.push(`${name} (${email}) is past the mark.`)
   for (const { name, email, hashes } of result.duplicates) {
     lines.push(

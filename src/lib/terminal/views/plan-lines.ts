@@ -1,10 +1,20 @@
 import type { PlannedChange } from '../../core/changes.js'
+import { sentence } from '../../core/history.js'
 import { isUnfinished, type OutcomeKind, type StudentOutcome } from '../../core/outcome.js'
+import type { Drift } from '../../core/results.js'
 import { graveWords, massiveWords, type Safety } from '../../core/safety.js'
 import { count } from '../../core/words.js'
 
 /** How a plan ends that is only shown. */
 export const DRY_RUN = 'This was a dry run: nothing was sent, and nothing was written.'
+
+/** One line for each change that was made without this tool. */
+export function driftLines(drift: readonly Drift[]): string[] {
+  return drift.map(
+    (change) =>
+      `Changed without class-keys: ${change.keyName}: ${sentence(change).replace(', not by class-keys', '')}.`,
+  )
+}
 
 /** One line for each lost key that a plan deletes. */
 export function lostLines(changes: readonly PlannedChange[]): string[] {

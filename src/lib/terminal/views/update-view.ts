@@ -3,7 +3,7 @@ import type { RefreshResult, UpdateResult } from '../../core/results.js'
 import type { UpdateKey, UpdatePlan } from '../../core/update-plan.js'
 import { count } from '../../core/words.js'
 import { type Column, tableLines } from '../table.js'
-import { DRY_RUN, fileLines, outcomeLines, safetyLines } from './plan-lines.js'
+import { DRY_RUN, driftLines, fileLines, outcomeLines, safetyLines } from './plan-lines.js'
 
 const CHANGES: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
@@ -45,6 +45,7 @@ export function refreshView(result: RefreshResult, width: number | undefined): s
   const { changes } = result.plan
   return [
     `Limits: ${result.files.limits} (${count(result.rows, 'key')})`,
+    ...driftLines(result.drift),
     ...unmatchedLines(result.plan),
     ...(changes.length === 0
       ? ['OpenRouter is as the file asks.']
