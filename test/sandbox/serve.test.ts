@@ -46,11 +46,12 @@ describe('serving', () => {
   })
 
   test('answers many at once', async () => {
-    const { get } = await started({ keys: 250, latency: 20 })
+    const { get } = await started({ keys: 250, latency: 100 })
     const start = performance.now()
     const all = await Promise.all(Array.from({ length: 200 }, () => get('/keys').then(toJson)))
     expect(all.every(({ data }) => data.length === 100)).toBe(true)
-    expect(performance.now() - start).toBeLessThan(2000)
+    // One after another they would take 20 seconds.
+    expect(performance.now() - start).toBeLessThan(10_000)
   })
 
   test('keeps connections alive', async () => {
