@@ -4,27 +4,25 @@
 
 export type {
   AssignGuardrail,
+  CreateKey,
   DeleteKey,
+  DeleteLostKey,
   DisableKey,
   EnableKey,
   KeyRef,
   PlannedChange,
+  UpdateKey,
 } from './lib/core/changes.js'
 export type { GuardrailRef } from './lib/core/creation.js'
+export type { LeftAlone } from './lib/core/doubt.js'
 export type { Problem } from './lib/core/errors.js'
 export type { OffboardPlan } from './lib/core/offboard-plan.js'
 export type { OutcomeKind, Stopped, StudentOutcome } from './lib/core/outcome.js'
-export type {
-  CreateKey,
-  DeleteLostKey,
-  KeyHolder,
-  LeftAlone,
-  ProvisionPlan,
-  Spending,
-  StudentRef,
-} from './lib/core/provision-plan.js'
+export type { KeyHolder, ProvisionPlan } from './lib/core/provision-plan.js'
 export type * from './lib/core/results.js'
 export type { RotationPlan } from './lib/core/rotation-plan.js'
 export type { Safety } from './lib/core/safety.js'
-export type { UpdateKey, UpdatePlan } from './lib/core/update-plan.js'
+export type { Spending } from './lib/core/spending.js'
+export type { StudentRef } from './lib/core/student.js'
+export type { UpdatePlan } from './lib/core/update-plan.js'
 export type { ErrorResult } from './lib/terminal/error-view.js'

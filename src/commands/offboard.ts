@@ -48,7 +48,7 @@ A student who comes back gets the old key enabled again by provision.`
         {
           job,
           toPlan: [
-            { title: 'Read the roster', run: () => job.read(roster, wishes) },
+            { title: 'Read the roster', run: () => job.read(roster, limits, wishes) },
             { title: 'Open the ledger', run: () => session.open(db, 'offboard', { dryRun, workspace }) },
             { title: 'Fetch the keys', run: (_, report) => job.fetch(wishes, report) },
             { title: 'Plan', run: () => job.makePlan() },

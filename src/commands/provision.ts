@@ -48,7 +48,6 @@ Whatever happens on the way, run the same command again: it settles what was lef
       expiresAt: flags.expires,
       guardrail: flags.guardrail,
       classBudget: flags['class-budget'],
-      maxChange: flags['max-change'],
     }
     try {
       return await this.tell(

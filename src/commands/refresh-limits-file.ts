@@ -50,7 +50,7 @@ export default class RefreshLimitsFile extends BaseCommand {
               return String(ctx.listed.keys.length)
             },
           },
-          { title: 'Compare', run: ({ job, listed }) => job.makePlan(listed) },
+          { title: 'Compare', run: ({ job, listed }) => job.makePlan(listed, { toApply: false }) },
           {
             title: 'Write the limits',
             run: async (ctx) => {

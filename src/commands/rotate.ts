@@ -3,8 +3,9 @@ import * as Flags from '@oclif/core/flags'
 import { UsageError } from '../lib/core/errors.js'
 import type { RotateResult } from '../lib/core/results.js'
 import type { RotationPlan } from '../lib/core/rotation-plan.js'
-import { RotateJob } from '../lib/runs/rotate-job.js'
+import { RotateJob, type RotateWishes } from '../lib/runs/rotate-job.js'
 import { Session } from '../lib/runs/session.js'
+import { expiresFlag } from '../lib/terminal/flags.js'
 import { listenForInterrupts } from '../lib/terminal/interrupt.js'
 import { PlannedCommand } from '../lib/terminal/planned-command.js'
 import { accountFrom } from '../lib/terminal/settings.js'
@@ -15,7 +16,7 @@ export default class Rotate extends PlannedCommand {
   static override description =
     `For a key that was lost or has leaked: makes the new key first, with the same reset period, expiry and guardrail and with what is left of the budget, and writes its secret into a CSV file; only then is the old key disabled.
 
-Whatever happens on the way, run the same command again: it goes on where the run ended, and nobody gets two new keys.`
+Whatever happens on the way, run the same command again: it resumes the run, and nobody gets two new keys.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> ada.quill@students.mq.edu.au',
     '<%= config.bin %> <%= command.id %> 48200001 --keep-old 7',
@@ -38,8 +39,15 @@ Whatever happens on the way, run the same command again: it goes on where the ru
       summary: 'Delete the old keys instead of disabling them.',
       default: false,
     }),
+    due: Flags.boolean({
+      summary:
+        'Make no key: only retire the old keys that --keep-old has left in use and whose day has come.',
+      exclusive: ['all', 'lost', 'expires', 'keep-old'],
+      default: false,
+    }),
+    expires: expiresFlag,
     'keep-old': Flags.integer({
-      summary: 'Leave the old keys in use for so many days; a later run of rotate retires them.',
+      summary: 'Leave the old keys in use for so many days; rotate --due retires them then.',
       min: 1,
       max: 365,
       helpValue: 'DAYS',
@@ -48,9 +56,9 @@ Whatever happens on the way, run the same command again: it goes on where the ru
 
   async run(): Promise<RotateResult | RotationPlan> {
     const { flags, argv } = await this.parse(Rotate)
-    const { 'dry-run': dryRun, concurrency, db, limits, lost, all, roster, workspace } = flags
+    const { 'dry-run': dryRun, concurrency, db, due, limits, lost, all, roster, workspace } = flags
     const students = argv.map(String)
-    if (students.length > 0 === (lost || all)) {
+    if ((students.length > 0 && !due) === (lost || all || due)) {
       const message = 'Say who is to get a new key: name students, or take --lost or --all instead.'
       throw new UsageError('nobody_named', message)
     }
@@ -58,12 +66,12 @@ Whatever happens on the way, run the same command again: it goes on where the ru
     const interrupt = listenForInterrupts(this.sayStopping)
     const session = new Session(account, interrupt, concurrency)
     const job = new RotateJob(session)
-    const wishes = {
+    const wishes: RotateWishes = {
+      mode: lost ? 'lost' : all ? 'all' : due ? 'due' : 'named',
       students,
-      lost,
-      all,
       deleteOld: flags['delete-old'],
       keepOld: flags['keep-old'] ?? 0,
+      expiresAt: flags.expires,
       maxChange: flags['max-change'],
     }
     try {
@@ -72,7 +80,7 @@ Whatever happens on the way, run the same command again: it goes on where the ru
           job,
           toPlan: [
             { title: 'Open the ledger', run: () => session.open(db, 'rotate', { dryRun, workspace }) },
-            { title: 'Read the roster', run: () => job.findClass(roster) },
+            { title: 'Read the roster', run: () => job.read(roster, limits) },
             { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
             { title: 'Plan', run: () => job.makePlan(wishes) },
           ],
@@ -85,8 +93,8 @@ Whatever happens on the way, run the same command again: it goes on where the ru
               onlyIf: () => job.assigns,
               run: () => job.assignGuardrails(),
             },
-            { title: 'Retire the old keys', run: (_, report) => job.retireKeys(report) },
             { title: 'Write the API keys', run: () => job.handOut() },
+            { title: 'Retire the old keys', run: (_, report) => job.retireKeys(report) },
             {
               title: 'Write the limits and the snapshot',
               skip: () => job.endedEarly && 'not written, since the run ended early',

@@ -1,8 +1,8 @@
-import { and, eq, inArray, isNull } from 'drizzle-orm'
+import { and, eq, isNull } from 'drizzle-orm'
+import type { UnassignedKey } from '../lib/core/changes.js'
 import type { GuardrailRef } from '../lib/core/creation.js'
-import type { UnassignedKey } from '../lib/core/provision-plan.js'
 import type { Db } from './connection.js'
-import { isThere } from './keys.js'
+import { isThere, logChanges } from './keys.js'
 import { key, keyGuardrail, keyState } from './tables.js'
 
 /** Writes down which guardrail a new key is to have; OpenRouter does not know it yet. */
@@ -36,12 +36,20 @@ export function readGuardrails(db: Db): Map<string, GuardrailRef> {
   )
 }
 
-/** Writes down that OpenRouter has confirmed the guardrails of keys. */
-export function markAssigned(db: Db, hashes: readonly string[], at: Date): void {
-  for (let i = 0; i < hashes.length; i += 500) {
-    db.update(keyGuardrail)
-      .set({ assignedAt: at })
-      .where(inArray(keyGuardrail.keyHash, hashes.slice(i, i + 500)))
-      .run()
-  }
+/** Writes down that OpenRouter has confirmed the guardrail of keys, which may be another one than they were made for. */
+export function recordAssigned(
+  db: Db,
+  hashes: readonly string[],
+  { id: guardrailId, name: guardrailName }: GuardrailRef,
+  at: Date,
+): void {
+  const set = { guardrailId, guardrailName, assignedAt: at }
+  for (const keyHash of hashes)
+    db.update(keyGuardrail).set(set).where(eq(keyGuardrail.keyHash, keyHash)).run()
+  const entry = { action: 'assign_guardrail', oldValue: null, newValue: guardrailName }
+  logChanges(
+    db,
+    hashes.map((keyHash) => ({ keyHash, ...entry })),
+    at,
+  )
 }

@@ -1,6 +1,6 @@
 import { asc, eq } from 'drizzle-orm'
 import { type HistoryEntry, parseLedgerTime } from '../lib/core/history.js'
-import { studentRef } from '../lib/core/provision-plan.js'
+import { studentRef } from '../lib/core/student.js'
 import type { Db } from './connection.js'
 import { changelog, key, student } from './tables.js'
 

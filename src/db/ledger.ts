@@ -1,9 +1,9 @@
 import { eq } from 'drizzle-orm'
+import type { UnassignedKey } from '../lib/core/changes.js'
 import type { KnownClass } from '../lib/core/class-people.js'
 import type { Creation, GuardrailRef, KeyRequest } from '../lib/core/creation.js'
 import type { HistoryEntry } from '../lib/core/history.js'
-import type { Key } from '../lib/core/key.js'
-import type { UnassignedKey } from '../lib/core/provision-plan.js'
+import type { GoneKey, Key } from '../lib/core/key.js'
 import type { RelativeTarget } from '../lib/core/relative-targets.js'
 import type { Drift } from '../lib/core/results.js'
 import type { NewRotation, Rotation } from '../lib/core/rotation-plan.js'
@@ -34,7 +34,7 @@ import {
   type WaitingKey,
   waitingKeys,
 } from './secrets.js'
-import { readStudentKeys, type StudentKey } from './student-keys.js'
+import { readGoneKeys, readStudentKeys, type StudentKey } from './student-keys.js'
 import { readStudents } from './students.js'
 import { key } from './tables.js'
 import type { LedgerWorkspace } from './workspaces.js'
@@ -145,9 +145,9 @@ export class Ledger {
     return this.#read(guardrails.readGuardrails)
   }
 
-  /** Writes down that OpenRouter has confirmed the guardrails of keys. */
-  async markAssigned(hashes: readonly string[], at: Date): Promise<void> {
-    this.#write((db) => guardrails.markAssigned(db, hashes, at))
+  /** Writes down that OpenRouter has confirmed the guardrail of keys, with a changelog row each. */
+  async recordAssigned(hashes: readonly string[], guardrail: GuardrailRef, at: Date): Promise<void> {
+    if (hashes.length > 0) this.#write((db) => guardrails.recordAssigned(db, hashes, guardrail, at))
   }
 
   /** Writes down all that a run sets out to rotate, in one commit. */
@@ -217,6 +217,11 @@ export class Ledger {
   /** The keys of the student with an address, those that are gone included, with what each has spent over time. */
   async keysOf(email: string): Promise<StudentKey[]> {
     return this.#read((db) => readStudentKeys(db, email))
+  }
+
+  /** The keys that are not in OpenRouter any more, with the last that is known of them. */
+  async goneKeys(): Promise<GoneKey[]> {
+    return this.#read(readGoneKeys)
   }
 
   /** Writes down that the secret of a key is about to be shown on a screen. */

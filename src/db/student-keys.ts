@@ -1,8 +1,9 @@
-import { asc, eq } from 'drizzle-orm'
+import { asc, eq, isNotNull, sql } from 'drizzle-orm'
 import { parseLedgerTime } from '../lib/core/history.js'
+import type { GoneKey } from '../lib/core/key.js'
 import type { UsagePoint } from '../lib/core/results.js'
 import type { Db } from './connection.js'
-import { key, keyState, secret, usage } from './tables.js'
+import { key, keyState, secret, student, usage } from './tables.js'
 
 /** One key of a student as the ledger has it. */
 export interface StudentKey {
@@ -32,4 +33,35 @@ export function readStudentKeys(db: Db, email: string): StudentKey[] {
 function readUsage(db: Db, hash: string): UsagePoint[] {
   const rows = db.select().from(usage).where(eq(usage.keyHash, hash)).orderBy(asc(usage.id)).all()
   return rows.map((row) => ({ at: parseLedgerTime(row.checkedAt).toISOString(), usage: row.usage }))
+}
+
+/** The keys that are not in OpenRouter any more, by address, with the last that is known of them. */
+export function readGoneKeys(db: Db): GoneKey[] {
+  const rows = db
+    .select({
+      email: student.email,
+      firstName: student.firstName,
+      lastName: student.lastName,
+      mqId: student.mqId,
+      keyHash: key.keyHash,
+      keyName: key.keyName,
+      limit: key.creditLimit,
+      createdAt: key.createdAt,
+      goneAt: keyState.goneAt,
+      usage: sql<
+        number | null
+      >`(SELECT ${usage.usage} FROM ${usage} WHERE ${usage.keyHash} = ${key.keyHash} ORDER BY ${usage.id} DESC LIMIT 1)`,
+    })
+    .from(key)
+    .innerJoin(keyState, eq(keyState.keyHash, key.keyHash))
+    .innerJoin(student, eq(student.email, key.email))
+    .where(isNotNull(keyState.goneAt))
+    .orderBy(asc(student.email), asc(key.createdAt))
+    .all()
+  return rows.map(({ mqId, goneAt, usage: spent, ...row }) => ({
+    ...row,
+    mqId: mqId ?? '',
+    usage: spent ?? undefined,
+    goneAt: goneAt ?? '',
+  }))
 }

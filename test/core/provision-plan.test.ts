@@ -1,16 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { keyRequest } from '../../src/lib/core/changes.js'
 import { ClassKeysError } from '../../src/lib/core/errors.js'
 import {
-  keyRequest,
   missingBudgets,
   type ProvisionInput,
   pastExpiries,
   planProvision,
-  refuseOverBudget,
-  spendingOf,
-  studentRef,
 } from '../../src/lib/core/provision-plan.js'
+import { refuseOverBudget, spendingOf } from '../../src/lib/core/spending.js'
+import { studentRef } from '../../src/lib/core/student.js'
 import { aCreation, aKey, aStudent } from './make.js'
 
 const ADA = aStudent({ email: 'ada@example.edu', mqId: '1', budget: 3 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { PlannedChange } from '../../src/lib/core/changes.js'
+import type { PlannedChange, UpdateKey } from '../../src/lib/core/changes.js'
 import { ClassKeysError } from '../../src/lib/core/errors.js'
 import {
   assess,
@@ -11,7 +11,6 @@ import {
   refuseMassive,
   type Safety,
 } from '../../src/lib/core/safety.js'
-import type { UpdateKey } from '../../src/lib/core/update-plan.js'
 
 const ADA = { email: 'ada@example.edu', name: 'Ada Quill', mqId: '1', keyName: '20260219_Ada Quill_1' }
 

@@ -1,11 +1,11 @@
 import { isExpired, type Key } from './key.js'
 import { mqIdOfKeyName } from './key-name.js'
 import type { Matching } from './matching.js'
-import { type StudentRef, studentRef } from './provision-plan.js'
 import type { CheckResult, Drift, MatchedKey, OrphanedKey } from './results.js'
 import type { Rotation } from './rotation-plan.js'
 import { isPastMark, keyStatus } from './status.js'
 import type { Person } from './student.js'
+import { type StudentRef, studentRef } from './student.js'
 
 /** What `check` has found out. */
 export interface CheckFindings {

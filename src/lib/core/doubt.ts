@@ -1,5 +1,7 @@
+import type { DeleteLostKey } from './changes.js'
 import type { Creation } from './creation.js'
 import { isUsed, type Key } from './key.js'
+import { type StudentRef, studentRef } from './student.js'
 
 /** What the listing says of the creations whose answer never came. */
 export interface Doubt {
@@ -13,7 +15,68 @@ export interface Doubt {
   unclear: { creation: Creation; keys: Key[]; why: string }[]
 }
 
+/** A creation in doubt that is left alone, and why. */
+export interface LeftAlone extends StudentRef {
+  keyName: string
+  /** The keys that could be meant. */
+  hashes: string[]
+  why: string
+}
+
+/** What a listing says of creations in doubt, beside the lost keys, as every plan that makes keys tells it. */
+export interface Settled {
+  leftAlone: LeftAlone[]
+  /** Journal entries that the listing shows to have made nothing. */
+  absent: number[]
+  /** Journal entries whose lost key is gone: an earlier run deleted it and could not write that down. */
+  undone: number[]
+}
+
+/** What creations in doubt are settled from. */
+export interface DoubtInput {
+  /** Journal entries that are open, being undone, or held absent. */
+  creations: readonly Creation[]
+  /** Everything in OpenRouter, disabled keys included. */
+  keys: readonly Key[]
+  /** Hashes of the keys whose secret is in the ledger. */
+  secretHere: ReadonlySet<string>
+}
+
+/**
+ * Settles the creations in doubt for a plan: its first changes, what it tells of the rest, and the keys that are there
+ * once the lost ones are deleted.
+ */
+export function settleDoubt({ creations, keys, secretHere }: DoubtInput): {
+  lost: DeleteLostKey[]
+  settled: Settled
+  there: Key[]
+} {
+  const doubt = settle(creations, keys, secretHere)
+  const gone = new Set(doubt.lost.map(({ hash }) => hash))
+  return {
+    lost: doubt.lost.map(deleteLostKey),
+    settled: {
+      leftAlone: doubt.unclear.map(leftAloneOf),
+      absent: doubt.absent.map(({ id }) => id),
+      undone: doubt.undone.map(({ id }) => id),
+    },
+    there: keys.filter(({ hash }) => !gone.has(hash)),
+  }
+}
+
+function leftAloneOf({ creation, keys, why }: Doubt['unclear'][number]): LeftAlone {
+  const { student, keyName } = creation
+  return { ...studentRef(student), keyName, hashes: keys.map((key) => key.hash), why }
+}
+
+function deleteLostKey({ creation, hash }: Doubt['lost'][number]): DeleteLostKey {
+  const { id, keyName, student } = creation
+  return { kind: 'delete-lost', ...studentRef(student), keyName, hash, creationId: id }
+}
+
 const USED = 'the key that was being made has been used by somebody'
+const ELSEWHEN = 'there is a key of that name, but it was made at another time'
+const HELD = 'the key that was to be deleted as a lost one has its secret in this ledger'
 /** How far this machine's clock and OpenRouter's may differ. */
 const CLOCK_SKEW_MS = 15 * 60_000
 /** How long after its intent a request may still come true: pauses and time-outs end long before. */
@@ -42,8 +105,8 @@ export function settle(
       const { keyHash } = creation
       const key = keyHash === null ? undefined : listed.get(keyHash)
       if (!key) doubt.undone.push(creation)
-      else if (isUsed(key) || secretHere.has(key.hash))
-        doubt.unclear.push({ creation, keys: [key], why: USED })
+      else if (secretHere.has(key.hash)) doubt.unclear.push({ creation, keys: [key], why: HELD })
+      else if (isUsed(key)) doubt.unclear.push({ creation, keys: [key], why: USED })
       else doubt.lost.push({ creation, hash: key.hash })
     }
     // A key that is to be replaced may have the same name, if it was made on the same day.
@@ -77,9 +140,12 @@ function settleOpen(
       ? `${candidates.length} keys could be the one that was being made`
       : candidates.some(isUsed)
         ? USED
-        : undefined
+        : candidates.length === 0 && unknown.length > 0
+          ? ELSEWHEN
+          : undefined
   if (why !== undefined) {
-    for (const creation of open) doubt.unclear.push({ creation, keys: candidates, why })
+    const keys = candidates.length > 0 ? candidates : [...unknown]
+    for (const creation of open) doubt.unclear.push({ creation, keys, why })
     return
   }
   all.forEach((creation, i) => {

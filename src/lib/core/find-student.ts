@@ -1,7 +1,7 @@
 import { UsageError } from './errors.js'
 import { isMeant } from './history.js'
-import { type StudentRef, studentRef } from './provision-plan.js'
 import type { Person } from './student.js'
+import { type StudentRef, studentRef } from './student.js'
 
 /**
  * Finds the one student that a person means by an address, an MQ ID, or a part of the name.

@@ -1,8 +1,7 @@
 import { parseDisabled } from './limits.js'
 import { formatLimit, parseLimit } from './money.js'
-import type { StudentRef } from './provision-plan.js'
 import type { HistoryLine } from './results.js'
-import { emailKey } from './student.js'
+import { emailKey, type StudentRef } from './student.js'
 
 /** One row of the changelog, with the key and the student it is about. */
 export interface HistoryEntry {
@@ -91,6 +90,8 @@ export function sentence({
       return `the key was renamed from ${oldValue} to ${newValue}, not by class-keys`
     case 'observed_gone':
       return 'the key is gone from OpenRouter, not by class-keys'
+    case 'assign_guardrail':
+      return `the guardrail ${newValue} was assigned`
     case 'replaced':
       return 'a newer key was made in its place'
     case 'deleted':

@@ -19,6 +19,19 @@ export function mqIdKey(mqId: string): string {
   return mqId.toLowerCase()
 }
 
+/**
+ * Whether two MQ IDs are the same but for leading zeros, which a spreadsheet takes away: enough to see what is meant,
+ * and never to tell whose a key is.
+ */
+export function sameMqId(a: string, b: string): boolean {
+  return withoutZeros(a) === withoutZeros(b)
+}
+
+/** An MQ ID as a spreadsheet leaves it, in the form in which two are compared. */
+export function withoutZeros(mqId: string): string {
+  return mqIdKey(mqId).replace(/^0+(?=.)/, '')
+}
+
 /** The name of a key made for a student on a day (local date): `20260219_Ada Quill_48200001`. */
 export function keyName(student: { firstName: string; lastName: string; mqId: string }, day: Date): string {
   return `${localDate(day)}_${student.firstName} ${student.lastName}_${student.mqId}`

@@ -1,4 +1,5 @@
 import type { Limit, LimitReset, Usd } from './money.js'
+import type { Person } from './student.js'
 
 /** One OpenRouter key as OpenRouter describes it; its hash is its identity, its name is neither unique nor fixed. */
 export interface Key {
@@ -19,6 +20,17 @@ export interface Key {
   createdAt: string
   /** ISO 8601 in UTC, or null where the key does not expire. */
   expiresAt: string | null
+}
+
+/** A key that is not in OpenRouter any more, with the last that is known of it. */
+export interface GoneKey extends Person {
+  keyHash: string
+  keyName: string
+  /** US dollars when it was looked at for the last time; undefined where it never was. */
+  usage: Usd | undefined
+  limit: Limit
+  createdAt: string
+  goneAt: string
 }
 
 /** Whether a key has come to its end; it is of no use any more, and cannot be prolonged. */

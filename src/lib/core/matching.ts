@@ -2,7 +2,7 @@ import { isExpired, type Key } from './key.js'
 import { mqIdKey, mqIdOfKeyName } from './key-name.js'
 import { byEmail, type Person } from './student.js'
 
-/** A key and the student whose MQ ID ends its name. */
+/** A key and whose it is. */
 export interface Match<P extends Person = Person> {
   student: P
   key: Key
@@ -20,23 +20,30 @@ export interface Matching<P extends Person = Person> {
   duplicates: { student: P; keys: Key[] }[]
 }
 
+/** Whose the keys are that the ledger knows: MQ IDs by hash. */
+export type HeldBy = ReadonlyMap<string, string>
+
 /**
- * Matches keys to people by the MQ ID at the end of the key's name.
- * @param now tells which keys have expired; without it, none has
+ * Matches keys to people by the MQ ID at the end of the key's name, else by what the ledger knows: the name of a key
+ * may be changed in the dashboard, and its hash, which is its identity, stays.
+ * @param now tells which keys have expired
  */
 export function matchKeys<P extends Person>(
   keys: readonly Key[],
   students: readonly P[],
-  now = new Date(0),
+  heldBy: HeldBy,
+  now: Date,
 ): Matching<P> {
   const byMqId = new Map(students.map((student) => [mqIdKey(student.mqId), student]))
   const keysOf = new Map<P, Key[]>()
   const orphaned: Key[] = []
   for (const key of keys) {
-    const mqId = mqIdOfKeyName(key.name)
-    const student = mqId === undefined ? undefined : byMqId.get(mqIdKey(mqId))
+    const named = byMqId.get(mqIdKey(mqIdOfKeyName(key.name) ?? ''))
+    const student = named ?? byMqId.get(mqIdKey(heldBy.get(key.hash) ?? ''))
+    const theirs = student && keysOf.get(student)
     if (!student) orphaned.push(key)
-    else keysOf.set(student, [...(keysOf.get(student) ?? []), key])
+    else if (theirs) theirs.push(key)
+    else keysOf.set(student, [key])
   }
   const groups = [...keysOf].map(([student, theirs]) => ({ student, keys: theirs.sort(byAge) }))
   groups.sort((a, b) => byEmail(a.student, b.student))
@@ -51,6 +58,11 @@ export function matchKeys<P extends Person>(
       }))
       .filter(({ keys: enabled }) => enabled.length > 1),
   }
+}
+
+/** Whether a key has been given a name that does not end in its student's MQ ID. */
+export function isRenamed({ student, key }: Match): boolean {
+  return mqIdKey(mqIdOfKeyName(key.name) ?? '') !== mqIdKey(student.mqId)
 }
 
 /** Sorts keys by when they were made, the oldest first. */

@@ -1,5 +1,5 @@
 import { ClassKeysError } from './errors.js'
-import type { StudentRef } from './provision-plan.js'
+import type { StudentRef } from './student.js'
 
 /** What became of one student in a run that changes OpenRouter. */
 export type OutcomeKind =

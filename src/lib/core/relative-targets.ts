@@ -1,6 +1,8 @@
+import type { Problem } from './errors.js'
+import type { FoundTarget } from './find-targets.js'
 import type { Key } from './key.js'
-import { type FoundTarget, isRaise, type Target } from './limits.js'
-import { parseRaise, sameLimit, sumUsd, type Usd } from './money.js'
+import { isRaise, type Target } from './limits.js'
+import { formatLimit, parseRaise, sameLimit, sumUsd, type Usd } from './money.js'
 
 /** What a relative target, such as `+5`, came to when a run first set out to reach it. */
 export interface RelativeTarget {
@@ -27,6 +29,23 @@ export function relativeTargets(
     if (entry && means(target, entry)) return [entry]
     const { hash, limit } = key
     return [{ hash, written: target.written.limit, target: sumUsd([limit, target.limit.add]) }]
+  })
+}
+
+/**
+ * A problem of limits.csv for each relative target whose row shows another limit than the key has: the file is behind,
+ * perhaps since a spreadsheet has saved an old copy over a newer one, and what it asks to add may have been added.
+ */
+export function staleRaises(found: readonly FoundTarget[], intended: readonly RelativeTarget[]): Problem[] {
+  const entries = byHash(intended)
+  return found.flatMap(({ target, key, why }) => {
+    const { line, actualLimit, written } = target
+    if (!key || why !== undefined || !isRaise(target.limit)) return []
+    const entry = entries.get(key.hash)
+    if (entry && means(target, entry)) return []
+    if (actualLimit === undefined || sameLimit(actualLimit, key.limit)) return []
+    const message = `is to be added to ${formatLimit(actualLimit)}, and the limit is ${formatLimit(key.limit)} now. Write the new limit itself, or run class-keys refresh-limits-file and look at the row again`
+    return [{ line, column: 'target_limit', value: written.limit, message }]
   })
 }
 

@@ -1,8 +1,11 @@
+import type { DeleteLostKey } from './changes.js'
+import type { LeftAlone } from './doubt.js'
 import type { Limit, LimitReset, Usd } from './money.js'
 import type { OffboardPlan } from './offboard-plan.js'
 import type { OutcomeKind, Stopped, StudentOutcome } from './outcome.js'
-import type { DeleteLostKey, KeyHolder, LeftAlone, ProvisionPlan, StudentRef } from './provision-plan.js'
+import type { KeyHolder, ProvisionPlan } from './provision-plan.js'
 import type { RotationPlan } from './rotation-plan.js'
+import type { StudentRef } from './student.js'
 import type { UpdatePlan } from './update-plan.js'
 
 /*

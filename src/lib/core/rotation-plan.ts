@@ -1,23 +1,23 @@
-import type { DeleteKey, DisableKey } from './changes.js'
-import { keysOfClass } from './class-people.js'
+import type {
+  AssignGuardrail,
+  CreateKey,
+  DeleteKey,
+  DeleteLostKey,
+  DisableKey,
+  KeyRef,
+  UnassignedKey,
+  UpdateKey,
+} from './changes.js'
+import { type KnownClass, keysOfClass } from './class-people.js'
 import type { Creation, GuardrailRef } from './creation.js'
-import { settle } from './doubt.js'
+import { type Settled, settleDoubt } from './doubt.js'
 import { utcText } from './expiry.js'
 import { isExpired, type Key } from './key.js'
 import { keyName, mqIdKey } from './key-name.js'
 import { byAge } from './matching.js'
 import { type Limit, sumUsd } from './money.js'
-import {
-  type CreateKey,
-  type DeleteLostKey,
-  deleteLostKey,
-  type LeftAlone,
-  leftAloneOf,
-  type StudentRef,
-  studentRef,
-} from './provision-plan.js'
 import { assess, type Safety } from './safety.js'
-import { isPlaceholder, type Person } from './student.js'
+import { isPlaceholder, type Person, type StudentRef, studentRef } from './student.js'
 
 /** What a run sets out to do for one key. */
 export interface NewRotation {
@@ -29,7 +29,10 @@ export interface NewRotation {
   retireAt: Date
 }
 
-/** One entry of the journal of rotations. */
+/**
+ * One entry of the journal of rotations. It is unfinished until it is closed. Where the old key was to be kept for some
+ * days, it is closed while that key is still in use.
+ */
 export interface Rotation extends NewRotation {
   id: number
   /** Null as long as the new key is not made. */
@@ -41,25 +44,24 @@ export interface Rotation extends NewRotation {
   closedAt: Date | null
 }
 
-/** The changes that give students a new key each in the place of the one they have. Data: it can be shown, stored and applied. */
-export interface RotationPlan {
+/** The changes that give students a new key each in place of the one they have. Data: it can be shown, stored and applied. */
+export interface RotationPlan extends Settled {
   version: 1
   command: 'rotate'
-  /** Lost keys first, then the new keys, then the old ones: each is retired only when its new one is made. */
-  changes: (DeleteLostKey | CreateKey | DisableKey | DeleteKey)[]
+  /** Lost keys first, then new keys and guardrails, then the old keys: each is retired only when its new one is made. */
+  changes: (DeleteLostKey | CreateKey | AssignGuardrail | DisableKey | DeleteKey)[]
   /** Old keys that stay in use until a later run. */
-  kept: (StudentRef & { keyName: string; hash: string; until: string })[]
+  kept: (KeyRef & { until: string })[]
   /** Who gets no new key, and why. */
   skipped: (StudentRef & { why: string })[]
-  /** When the run was begun that this one goes on with; null for a new one. ISO 8601, UTC. */
-  goesOnSince: string | null
-  leftAlone: LeftAlone[]
-  /** Journal entries that the listing shows to have made nothing. */
-  absent: number[]
-  /** Journal entries whose lost key is gone: an earlier run deleted it and could not write that down. */
-  undone: number[]
-  /** Rotations of the journal with nothing left to do but to write that down: their old key is out of use already. */
-  retired: string[]
+  /** Who gets a new key without being on the roster. */
+  notOnRoster: StudentRef[]
+  /** What limits.csv asks for keys that are replaced and has not been applied: it is taken out of the file. */
+  overtaken: UpdateKey[]
+  /** When the interrupted run was begun that this one resumes; null for a new one. ISO 8601, UTC. */
+  resumesSince: string | null
+  /** Old keys that are out of use already: nothing is left to do but to write that down. */
+  retired: { mqId: string; hash: string }[]
   /** Rotations of the journal that have become pointless, by their numbers: there is no key to replace any more. */
   moot: number[]
   safety: Safety
@@ -67,16 +69,18 @@ export interface RotationPlan {
 
 /** What a plan of rotations is made from. */
 export interface RotationInput {
-  /** Who is to get a new key, in the order of the plan. */
+  /** Whom the run is about, in the order of the plan. */
   students: readonly Person[]
+  /**
+   * Who of them gets a new key: those `named` one by one, `all`, those whose secret is `lost`, or nobody where only
+   * old keys are retired whose day has come (`due`).
+   */
+  mode: 'named' | 'all' | 'lost' | 'due'
   /** The roster, or everybody the ledger knows where there is none. */
   roster: readonly Person[]
-  /** Everybody of the class, those who have left too: theirs are the class's keys. */
-  everybody: readonly Person[]
+  known: KnownClass
   /** Everything in OpenRouter, disabled keys included. */
   keys: readonly Key[]
-  /** Whose the keys are that the ledger knows, MQ IDs by hash. */
-  heldBy: ReadonlyMap<string, string>
   /** Journal entries of creations that are open, being undone, or held absent. */
   creations: readonly Creation[]
   /** Hashes of the keys whose secret is in the ledger. */
@@ -85,61 +89,55 @@ export interface RotationInput {
   rotations: readonly Rotation[]
   /** Which key has which guardrail. */
   guardrailOf: ReadonlyMap<string, GuardrailRef>
-  /** Whether only keys are replaced whose secret is not in the ledger. */
-  onlyLost: boolean
+  /** Keys of interrupted runs that have not got theirs. */
+  unassigned: readonly UnassignedKey[]
+  /** What limits.csv asks for and has not been applied. */
+  asked: readonly UpdateKey[]
   deleteOld: boolean
   /** For how many days the old key stays in use. */
   keepOldDays: number
+  /** When the new keys expire, UTC with seconds; undefined is when the old ones would have. */
+  expiresAt: string | undefined
   /** Percent of the class's keys that may be disabled or deleted. */
-  maxChange?: number
+  maxChange: number
   /** Now: its day goes into the names of new keys (local time), and keys that have expired by it count as none. */
-  today: Date
+  now: Date
 }
 
 const DAY_MS = 86_400_000
 
 /**
- * Plans new keys in the place of old ones. Where an earlier run was interrupted, what it left undone is gone on
- * with: whoever got a new key from it already does not get another one.
+ * Plans new keys in place of old ones. Where an earlier run was interrupted, it is resumed: whoever got a new key from
+ * it already does not get another one.
  */
 export function planRotation(input: RotationInput): RotationPlan {
-  const doubt = settle(input.creations, input.keys, input.secretHere)
-  const lost = doubt.lost.map(deleteLostKey)
-  const leftAlone = doubt.unclear.map(leftAloneOf)
-  const gone = new Set(lost.map(({ hash }) => hash))
-  const there = input.keys.filter((key) => !gone.has(key.hash))
-  const byHash = new Map(there.map((key) => [key.hash, key]))
-  const open = openRotations(input, byHash)
-  const goingOn = input.students.flatMap((student) => open.get(mqIdKey(student.mqId)) ?? [])
-  const keysOf = keysByStudent(input, there)
-  const situation: Situation = {
-    ...input,
-    byHash,
-    keysOf,
-    unclear: new Set(leftAlone.map(({ mqId }) => mqIdKey(mqId))),
-    open,
-    doneInRun: doneInRun(input.rotations, goingOn),
-    beingReplaced: new Set(input.rotations.flatMap((row) => (row.retiredAt === null ? [row.oldHash] : []))),
-  }
+  const { lost, settled, there } = settleDoubt(input)
+  const situation = situationOf(input, there, settled)
   const steps = input.students.map((student) => ({ student, ...stepFor(student, situation) }))
   const changes = [
     ...lost,
     ...steps.flatMap(({ create }) => create ?? []),
+    ...steps.flatMap(({ assign }) => assign ?? []),
     ...steps.flatMap(({ retire }) => retire ?? []),
   ]
+  const fresh = steps.filter(({ create }) => create)
+  const here = new Set(input.roster.map(({ mqId }) => mqIdKey(mqId)))
+  const replaced = new Set(fresh.map(({ create }) => create?.replaces))
   return {
     version: 1,
     command: 'rotate',
     changes,
     kept: steps.flatMap(({ keep }) => keep ?? []),
     skipped: steps.flatMap(({ student, skip }) => (skip ? [{ ...studentRef(student), why: skip }] : [])),
-    goesOnSince: goingOn[0]?.plannedAt.toISOString() ?? null,
-    leftAlone,
-    absent: doubt.absent.map(({ id }) => id),
-    undone: doubt.undone.map(({ id }) => id),
+    notOnRoster: fresh
+      .filter(({ student }) => !here.has(mqIdKey(student.mqId)))
+      .map(({ student }) => studentRef(student)),
+    overtaken: input.asked.filter(({ hash }) => replaced.has(hash)),
+    resumesSince: situation.resumed[0]?.plannedAt.toISOString() ?? null,
+    ...settled,
     retired: steps.flatMap(({ retired }) => retired ?? []),
     moot: steps.flatMap(({ moot }) => moot ?? []),
-    safety: assess(changes, [...keysOf.values()].flat(), input.maxChange),
+    safety: assess(changes, [...situation.keysOf.values()].flat(), { maxChange: input.maxChange }),
   }
 }
 
@@ -150,110 +148,183 @@ interface Situation extends RotationInput {
   keysOf: ReadonlyMap<string, Key[]>
   /** Students with a creation of which nothing can be told for certain. */
   unclear: ReadonlySet<string>
-  /** What earlier runs left undone, by MQ ID. */
-  open: ReadonlyMap<string, Rotation[]>
-  /** Who got a new key from the run that is gone on with. */
+  /** What interrupted runs left undone, by MQ ID. */
+  unfinished: ReadonlyMap<string, Rotation[]>
+  /** Of that, what this run resumes. */
+  resumed: readonly Rotation[]
+  /** Old keys that stay in use beside their new ones, by MQ ID. */
+  keptOld: ReadonlyMap<string, Rotation[]>
+  /** Who got a new key from the run that is resumed. */
   doneInRun: ReadonlySet<string>
-  /** Old keys that stay in use until a later run. */
-  beingReplaced: ReadonlySet<string>
+}
+
+function situationOf(input: RotationInput, there: readonly Key[], { leftAlone }: Settled): Situation {
+  const byHash = new Map(there.map((key) => [key.hash, key]))
+  const unfinished = groupByStudent(input.rotations.filter(({ closedAt }) => closedAt === null))
+  const resumed = input.students.flatMap((student) => unfinished.get(mqIdKey(student.mqId)) ?? [])
+  const isKept = ({ closedAt, newHash, retiredAt }: Rotation) =>
+    closedAt !== null && retiredAt === null && newHash !== null && byHash.has(newHash)
+  return {
+    ...input,
+    byHash,
+    keysOf: keysByStudent(input, there),
+    unclear: new Set(leftAlone.map(({ mqId }) => mqIdKey(mqId))),
+    unfinished,
+    resumed,
+    keptOld: groupByStudent(input.rotations.filter(isKept)),
+    doneInRun: doneInRun(input.rotations, resumed),
+  }
 }
 
 /** What is planned for one student. */
 interface Step {
   create?: CreateKey
+  assign?: AssignGuardrail[]
   retire?: (DisableKey | DeleteKey)[]
   keep?: RotationPlan['kept']
   skip?: string
-  retired?: string[]
+  retired?: RotationPlan['retired']
   moot?: number[]
 }
 
 const DONE_ALREADY = 'done already by the run that was interrupted'
 
 function stepFor(student: Person, situation: Situation): Step {
-  const { open, unclear, doneInRun } = situation
+  const { unfinished, unclear, doneInRun, mode } = situation
   const id = mqIdKey(student.mqId)
   if (unclear.has(id)) return { skip: 'an earlier creation is in doubt' }
-  const rows = open.get(id)
-  if (rows) return goOn(student, rows, situation)
-  if (doneInRun.has(id)) return { skip: DONE_ALREADY }
-  if (isPlaceholder(student.email)) return { skip: 'the address is a placeholder: find it out first' }
+  const rows = unfinished.get(id)
+  if (rows && mode !== 'due') return resume(student, rows, situation)
+  const kept = keptOldSteps(student, situation)
+  if (mode === 'due') return kept
+  if (doneInRun.has(id)) return { ...kept, skip: DONE_ALREADY }
+  if (isPlaceholder(student.email))
+    return { ...kept, skip: 'the address is a placeholder: find it out first' }
   const old = keyToReplace(id, situation)
-  if (typeof old === 'string') return { skip: old }
-  return {
-    create: newKey(student, old, situation),
-    ...oldKeyStep(student, old, newRotation(student, old, situation), situation),
-  }
+  if (typeof old === 'string') return kept.retire?.length ? kept : { ...kept, skip: old }
+  const step = oldKeyStep(student, old, newRotation(student, old, situation), situation)
+  return merge({ create: newKey(student, old, situation) }, step, keptOldSteps(student, situation, true))
 }
 
 /**
- * What is left to do for the rotations of one student. There are several where an old key was kept and its new
- * one replaced before the old one was due; none of them makes a second new key.
+ * What is left to do for the rotations of one student that were interrupted. There are several where an old key was
+ * kept and its new one replaced before the old one was due; none of them makes a second new key.
  */
-function goOn(student: Person, rows: readonly Rotation[], situation: Situation): Step {
-  const { byHash, today } = situation
-  const step: Required<Pick<Step, 'retire' | 'keep' | 'retired' | 'moot'>> & Step = {
-    retire: [],
-    keep: [],
-    retired: [],
-    moot: [],
-  }
+function resume(student: Person, rows: readonly Rotation[], situation: Situation): Step {
+  const { byHash, now, mode } = situation
+  let step: Step = {}
   for (const row of rows) {
     const old = byHash.get(row.oldHash)
     const isMade = row.newHash !== null && byHash.has(row.newHash)
-    if (!isMade && (!old || old.disabled || isExpired(old, today))) {
+    const isOutOfUse = !old || isExpired(old, now) || (old.disabled && mode !== 'named')
+    if (!isMade && isOutOfUse) {
       // Somebody has taken the old key away meanwhile: then there is nothing to replace.
-      step.moot.push(row.id)
-      step.skip = 'the key that was to be replaced is out of use'
+      step = merge(step, { moot: [row.id], skip: 'the key that was to be replaced is out of use' })
       continue
     }
     if (!isMade && old) {
       if (step.create) continue
-      step.create = newKey(student, old, situation)
+      step = merge(step, { create: newKey(student, old, situation) })
     }
-    if (!old || (old.disabled && !row.deleteOld)) {
-      step.retired.push(row.oldHash)
-      continue
-    }
-    const { retire = [], keep = [] } = oldKeyStep(student, old, row, situation)
-    step.retire.push(...retire)
-    step.keep.push(...keep)
+    const assign = missingGuardrail(student, row, situation)
+    step = merge(step, { assign }, oldKeyStep(student, old ?? { hash: row.oldHash }, row, situation))
   }
-  if (step.create || step.retire.length > 0) delete step.skip
-  else if (step.moot.length === 0) step.skip = DONE_ALREADY
+  if (step.create || step.retire?.length) delete step.skip
+  else if (!step.moot?.length) step.skip = DONE_ALREADY
   return step
 }
 
-/** What becomes of the old key: it is retired now, or kept for some days. */
+/** The guardrail that the new key of an interrupted rotation has not got. */
+function missingGuardrail(
+  student: Person,
+  { newHash }: Rotation,
+  { byHash, unassigned }: Situation,
+): AssignGuardrail[] {
+  const key = byHash.get(newHash ?? '')
+  const wish = key && unassigned.find(({ hash }) => hash === key.hash)
+  if (!wish) return []
+  const { hash, guardrail } = wish
+  return [{ kind: 'assign-guardrail', ...studentRef(student), keyName: key.name, hash, guardrail }]
+}
+
+/**
+ * What becomes of the old keys that stay in use beside their newer ones.
+ * @param all retires those too whose day has not come: whoever asks for a new key without keeping the old one wants
+ *   every old one out of use
+ */
+function keptOldSteps(student: Person, situation: Situation, all = false): Step {
+  const { keptOld, byHash, keepOldDays, deleteOld, now } = situation
+  const rows = keptOld.get(mqIdKey(student.mqId)) ?? []
+  const steps = rows.map((row) =>
+    oldKeyStep(
+      student,
+      byHash.get(row.oldHash) ?? { hash: row.oldHash },
+      {
+        ...row,
+        deleteOld: row.deleteOld || deleteOld,
+        retireAt: all && keepOldDays === 0 ? now : row.retireAt,
+      },
+      situation,
+    ),
+  )
+  return merge(...steps)
+}
+
+/** What becomes of an old key: it is retired now, kept for some days, or out of use already. */
 function oldKeyStep(
   student: Person,
-  { name, hash }: Key,
+  old: Key | { hash: string },
   { deleteOld, retireAt }: NewRotation,
-  { today }: Situation,
-): Pick<Step, 'retire' | 'keep'> {
-  const key = { ...studentRef(student), keyName: name, hash }
-  if (retireAt > today) return { keep: [{ ...key, until: retireAt.toISOString() }] }
+  { now }: Situation,
+): Step {
+  const isGone = !('name' in old)
+  if (isGone || (old.disabled && !deleteOld)) return { retired: [{ mqId: student.mqId, hash: old.hash }] }
+  const key = { ...studentRef(student), keyName: old.name, hash: old.hash }
+  if (retireAt > now) return { keep: [{ ...key, until: retireAt.toISOString() }] }
   return { retire: [{ kind: deleteOld ? 'delete' : 'disable', ...key }] }
 }
 
-/** The one key of a student that a new one can take the place of, or why there is none. */
-function keyToReplace(
-  id: string,
-  { keysOf, beingReplaced, onlyLost, secretHere, today }: Situation,
-): Key | string {
+function merge(...steps: readonly Step[]): Step {
+  const all = <Part extends 'assign' | 'retire' | 'keep' | 'retired' | 'moot'>(part: Part) =>
+    steps.flatMap((step) => (step[part] ?? []) as NonNullable<Step[Part]>[number][])
+  const create = steps.find((step) => step.create)?.create
+  const skip = steps.find((step) => step.skip)?.skip
+  return {
+    ...(create && { create }),
+    ...(skip !== undefined && { skip }),
+    assign: all('assign'),
+    retire: all('retire'),
+    keep: all('keep'),
+    retired: all('retired'),
+    moot: all('moot'),
+  }
+}
+
+/**
+ * The one key of a student that a new one can take the place of, or why there is none. A key that is disabled is
+ * replaced only where its student is named: the instructor has disabled it, and may now want another one instead.
+ */
+function keyToReplace(id: string, { keysOf, keptOld, mode, secretHere, now }: Situation): Key | string {
   const all = keysOf.get(id) ?? []
-  const working = all.filter((key) => !key.disabled && !isExpired(key, today) && !beingReplaced.has(key.hash))
-  const [key, ...more] = working
+  const kept = new Set(keptOld.get(id)?.map(({ oldHash }) => oldHash))
+  const valid = all.filter((key) => !isExpired(key, now) && !kept.has(key.hash))
+  const working = valid.filter((key) => !key.disabled)
+  const key = working[0] ?? (mode === 'named' ? valid.at(-1) : undefined)
   if (all.length === 0) return 'has no key: class-keys provision makes one'
-  if (!key) return 'has no key that works: it is disabled, or has expired'
-  if (more.length > 0) return 'has more than one key that works: disable all but one through limits.csv first'
-  if (onlyLost && secretHere.has(key.hash)) return 'the secret is in this ledger'
+  if (working.length > 1)
+    return 'has more than one key that works: disable all but one through limits.csv first'
+  if (!key) {
+    return valid.length > 0
+      ? 'the key is disabled: name the student to replace it all the same'
+      : 'the key has expired: class-keys provision makes a new one'
+  }
+  if (mode === 'lost' && secretHere.has(key.hash)) return 'the secret is in this ledger'
   return key
 }
 
-/** Who got a new key from the runs that are gone on with. */
-function doneInRun(rotations: readonly Rotation[], goingOn: readonly Rotation[]): Set<string> {
-  const runs = new Set(goingOn.map(({ plannedAt }) => plannedAt.getTime()))
+/** Who got a new key from the runs that are resumed. */
+function doneInRun(rotations: readonly Rotation[], resumed: readonly Rotation[]): Set<string> {
+  const runs = new Set(resumed.map(({ plannedAt }) => plannedAt.getTime()))
   return new Set(
     rotations
       .filter(({ newHash, plannedAt }) => newHash !== null && runs.has(plannedAt.getTime()))
@@ -261,10 +332,9 @@ function doneInRun(rotations: readonly Rotation[], goingOn: readonly Rotation[])
   )
 }
 
-/** The journal's entries for what a plan begins anew; what it goes on with has them already. */
+/** The journal's entries for what a plan begins anew; what it resumes has them already. */
 export function newRotations(plan: RotationPlan, input: RotationInput): NewRotation[] {
-  const open = openRotations(input, new Map(input.keys.map((key) => [key.hash, key])))
-  const begun = new Set([...open.values()].flat().map(({ oldHash }) => oldHash))
+  const begun = new Set(input.rotations.flatMap((row) => (row.closedAt === null ? [row.oldHash] : [])))
   const students = new Map(input.students.map((student) => [mqIdKey(student.mqId), student]))
   return plan.changes.flatMap((change) => {
     const student = students.get(mqIdKey(change.mqId))
@@ -275,61 +345,51 @@ export function newRotations(plan: RotationPlan, input: RotationInput): NewRotat
 }
 
 /**
- * What a new key may spend in the place of an old one: the same, where the limit refills; what is left, where it
- * is for the key's lifetime. No limit stays no limit.
+ * What a new key may spend in place of an old one: the same, where the limit refills; what is left, where it is for
+ * the key's lifetime. No limit stays no limit.
  */
 export function remainingLimit({ limit, limitReset, limitRemaining, usage }: Key): Limit {
   if (limit === null || limitReset !== null) return limit
   return sumUsd([Math.max(0, limitRemaining ?? limit - usage)])
 }
 
-/**
- * The rotations that something is left to do for now, by MQ ID, the oldest first: those of an interrupted run,
- * those whose old key is due, and those whose new key somebody has deleted while the old one was kept.
- */
-function openRotations(
-  { rotations, today }: RotationInput,
-  byHash: ReadonlyMap<string, Key>,
-): Map<string, Rotation[]> {
-  const open = new Map<string, Rotation[]>()
+function groupByStudent(rotations: readonly Rotation[]): Map<string, Rotation[]> {
+  const groups = new Map<string, Rotation[]>()
   for (const row of rotations) {
-    const isKept = row.newHash !== null && row.retiredAt === null
-    const isDue = isKept && (row.retireAt <= today || !byHash.has(row.newHash ?? ''))
-    if (row.closedAt !== null && !isDue) continue
     const id = mqIdKey(row.mqId)
-    open.set(id, [...(open.get(id) ?? []), row])
+    groups.set(id, [...(groups.get(id) ?? []), row])
   }
-  return open
+  return groups
 }
 
 function newRotation(
   { mqId }: Person,
   { hash: oldHash }: Pick<Key, 'hash'>,
-  { today, keepOldDays, deleteOld }: RotationInput,
+  { now, keepOldDays, deleteOld }: RotationInput,
 ): NewRotation {
-  return { mqId, oldHash, deleteOld, retireAt: new Date(today.getTime() + keepOldDays * DAY_MS) }
+  return { mqId, oldHash, deleteOld, retireAt: new Date(now.getTime() + keepOldDays * DAY_MS) }
 }
 
 /** The keys of the class by MQ ID, the oldest first. */
-function keysByStudent(
-  { roster, everybody, heldBy }: RotationInput,
-  keys: readonly Key[],
-): Map<string, Key[]> {
+function keysByStudent({ roster, known }: RotationInput, keys: readonly Key[]): Map<string, Key[]> {
   const theirs = new Map<string, Key[]>()
-  const ofClass = keysOfClass(keys, roster, { students: everybody, heldBy })
-  for (const { student, key } of ofClass.sort((a, b) => byAge(a.key, b.key)))
-    theirs.set(mqIdKey(student.mqId), [...(theirs.get(mqIdKey(student.mqId)) ?? []), key])
+  for (const { student, key } of keysOfClass(keys, roster, known)) {
+    const id = mqIdKey(student.mqId)
+    theirs.set(id, [...(theirs.get(id) ?? []), key])
+  }
+  for (const all of theirs.values()) all.sort(byAge)
   return theirs
 }
 
-function newKey(student: Person, old: Key, { guardrailOf, today }: RotationInput): CreateKey {
+function newKey(student: Person, old: Key, { guardrailOf, now, expiresAt }: RotationInput): CreateKey {
+  const sameAsOld = old.expiresAt === null ? null : utcText(new Date(old.expiresAt))
   return {
     kind: 'create',
     ...studentRef(student),
-    keyName: keyName(student, today),
+    keyName: keyName(student, now),
     limit: remainingLimit(old),
     limitReset: old.limitReset,
-    expiresAt: old.expiresAt === null ? null : utcText(new Date(old.expiresAt)),
+    expiresAt: expiresAt ?? sameAsOld,
     guardrail: guardrailOf.get(old.hash) ?? null,
     replaces: old.hash,
   }

@@ -21,6 +21,8 @@ export interface Safety {
   enabled: number
   /** Keys that are deleted; without lost ones, which nobody ever had. */
   deleted: number
+  /** Keys that are made for students who seem to have one under another MQ ID. */
+  secondKeys: number
   /** Keys that are disabled, deleted or lowered. */
   hit: number
   /** The class's keys of which those are so many: the ones that are enabled, and whatever else is hit. */
@@ -32,12 +34,13 @@ export interface Safety {
 /**
  * Grades a plan.
  * @param classKeys the keys of the class that are in OpenRouter, disabled ones included
- * @param maxChange percent of them that may be disabled, deleted or lowered
+ * @param options percent of them that may be disabled, deleted or lowered, and how many of the keys that are made are
+ * likely to be somebody's second one
  */
 export function assess(
   changes: readonly PlannedChange[],
   classKeys: readonly Pick<Key, 'hash' | 'disabled'>[],
-  maxChange = MAX_CHANGE,
+  { maxChange = MAX_CHANGE, secondKeys = 0 }: { maxChange?: number | undefined; secondKeys?: number } = {},
 ): Safety {
   const hits = new Set(changes.flatMap((change) => (isHit(change) ? [change.hash] : [])))
   const inPlay = classKeys.filter((key) => !key.disabled || hits.has(key.hash))
@@ -46,8 +49,8 @@ export function assess(
   const unlimited = changes.filter((change) => change.kind === 'update' && change.limit?.to === null).length
   const enabled = changes.filter(isEnabling).length
   const deleted = changes.filter((change) => change.kind === 'delete').length
-  const grade = massive ? 'massive' : unlimited + enabled + deleted > 0 ? 'grave' : 'routine'
-  return { grade, unlimited, enabled, deleted, hit: hits.size, total, maxChange }
+  const grade = massive ? 'massive' : unlimited + enabled + deleted + secondKeys > 0 ? 'grave' : 'routine'
+  return { grade, unlimited, enabled, deleted, secondKeys, hit: hits.size, total, maxChange }
 }
 
 function isEnabling(change: PlannedChange): boolean {
@@ -64,8 +67,10 @@ function isHit(change: PlannedChange): change is Extract<PlannedChange, { hash: 
 }
 
 /** What makes a plan grave, in words: `lifts the limit of 2 keys and deletes 1 key`; empty where nothing does. */
-export function graveWords({ unlimited, enabled, deleted }: Safety): string {
+export function graveWords({ unlimited, enabled, deleted, secondKeys }: Safety): string {
   const parts = [
+    secondKeys > 0 &&
+      `makes ${secondKeys === 1 ? 'a second key for a student' : `second keys for ${secondKeys} students`} whose MQ ID has changed`,
     unlimited > 0 && `lifts the limit of ${count(unlimited, 'key')}`,
     enabled > 0 && `enables ${count(enabled, 'key')}`,
     deleted > 0 && `deletes ${count(deleted, 'key')} for good`,

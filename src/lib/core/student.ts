@@ -31,6 +31,18 @@ export function fullName(person: { firstName: string; lastName: string }): strin
   return `${person.firstName} ${person.lastName}`
 }
 
+/** A student as plans and results name them. */
+export interface StudentRef {
+  email: string
+  name: string
+  mqId: string
+}
+
+/** A student as plans and results name them. */
+export function studentRef(person: Person): StudentRef {
+  return { email: person.email, name: fullName(person), mqId: person.mqId }
+}
+
 /** The form in which two addresses are compared: case does not tell two people apart. */
 export function emailKey(email: string): string {
   return email.toLowerCase()

@@ -1,22 +1,10 @@
+import type { UpdateKey } from './changes.js'
+import type { FoundTarget } from './find-targets.js'
 import type { Key } from './key.js'
-import { type FoundTarget, isRaise, type Target } from './limits.js'
-import { type Limit, type LimitReset, sameLimit } from './money.js'
-import type { StudentRef } from './provision-plan.js'
-import { relativeTargets } from './relative-targets.js'
+import { hasTargets, isRaise, type Target } from './limits.js'
+import { type Limit, sameLimit } from './money.js'
+import type { RelativeTarget } from './relative-targets.js'
 import { assess, type Safety } from './safety.js'
-
-/** Brings one key to what limits.csv asks for, in one request. */
-export interface UpdateKey extends StudentRef {
-  kind: 'update'
-  keyName: string
-  hash: string
-  /** US dollars; null is unlimited. Absent where the limit stays. */
-  limit?: { from: Limit; to: Limit }
-  /** Absent where the key stays as it is. */
-  disabled?: { from: boolean; to: boolean }
-  /** Null never refills. Absent where the period stays. */
-  limitReset?: { from: LimitReset; to: LimitReset }
-}
 
 /** The changes that make OpenRouter agree with limits.csv. Data: it can be shown, stored and applied. */
 export interface UpdatePlan {
@@ -35,19 +23,20 @@ export interface UpdatePlan {
  * Plans one change for each row whose targets differ from what OpenRouter says.
  * @param relative what each relative target comes to
  * @param classKeys the keys of the class that are in OpenRouter, disabled ones included
- * @param maxChange percent of them that may be disabled or lowered
+ * @param maxChange percent of them that may be disabled or lowered; undefined is the usual share
  */
 export function planUpdate(
   found: readonly FoundTarget[],
-  relative = relativeTargets(found, []),
-  classKeys: readonly Pick<Key, 'hash' | 'disabled'>[] = [],
-  maxChange?: number,
+  relative: readonly RelativeTarget[],
+  classKeys: readonly Pick<Key, 'hash' | 'disabled'>[],
+  maxChange: number | undefined,
 ): UpdatePlan {
   const amounts = new Map(relative.map(({ hash, target }) => [hash, target]))
   const changes: UpdateKey[] = []
   const unmatched: UpdatePlan['unmatched'] = []
-  for (const { target, key, why } of found) {
+  for (const { target, key, why, replaced } of found) {
     const { line, email, name, hash } = target
+    if (replaced && !hasTargets(target)) continue
     if (!key || why !== undefined) {
       unmatched.push({ line, email, name, hash, why: why ?? 'no such key' })
       continue
@@ -67,7 +56,7 @@ export function planUpdate(
     changes,
     unchanged: found.length - changes.length - unmatched.length,
     unmatched,
-    safety: assess(changes, classKeys, maxChange),
+    safety: assess(changes, classKeys, { maxChange }),
   }
 }
 
@@ -95,5 +84,6 @@ function difference(target: Target, wanted: Limit | undefined, key: Key): Update
     ...(limit && { limit }),
     ...(disabled && { disabled }),
     ...(limitReset && { limitReset }),
+    refills: limitReset ? limitReset.to : key.limitReset,
   }
 }

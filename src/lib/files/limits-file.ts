@@ -1,17 +1,32 @@
 import { BadFileError, UsageError } from '../core/errors.js'
-import { LIMITS_COLUMNS, type LimitsRow, readTargets, type Target } from '../core/limits.js'
+import { LIMITS_COLUMNS, readTargets, type Target } from '../core/limits.js'
 import { limitText, resetText } from '../core/money.js'
+import type { LimitsRow } from '../core/next-limits.js'
 import { csvText, parseCsv } from './csv.js'
 import { replaceFile } from './safe-write.js'
 import { readText, readTextIfThere } from './text.js'
+
+/** limits.csv as it was read: what it asks for, and what follows from its problems. */
+export interface LimitsFile {
+  path: string
+  targets: Target[]
+  /** What is said beside the problems of the file: what was not done because of them. */
+  consequence: string
+}
+
+/** Nothing has been changed yet: the file can be mended, and the same command run again. */
+const NOTHING_DONE = 'Nothing was changed, and the file is as it was. Mend it and run the same command again.'
+/** The instructor has saved the file anew while a run was at work. */
+const NOT_WRITTEN =
+  'It was saved while the run was at work, and is left as it is. Mend it, then run class-keys refresh-limits-file.'
 
 /**
  * Reads what the instructor asks for.
  * @throws UsageError `limits_missing`; BadFileError with every cell that cannot be read
  */
-export async function loadTargets(path: string): Promise<Target[]> {
+export async function loadLimits(path: string): Promise<LimitsFile> {
   try {
-    return understood(path, await readText(path, 'limits file'))
+    return understood(path, await readText(path, 'limits file'), NOTHING_DONE)
   } catch (error) {
     if (!(error instanceof UsageError && error.code === 'file_missing')) throw error
     throw new UsageError('limits_missing', `${error.message} class-keys refresh-limits-file makes one.`)
@@ -20,23 +35,20 @@ export async function loadTargets(path: string): Promise<Target[]> {
 
 /**
  * Reads what the instructor asks for, which is nothing where there is no file.
+ * @param options whether the run has changed something already
  * @throws BadFileError with every cell that cannot be read
  */
-export async function loadTargetsIfThere(path: string): Promise<Target[]> {
+export async function loadLimitsIfThere(path: string, { atWork = false } = {}): Promise<LimitsFile> {
   const text = await readTextIfThere(path, 'limits file')
-  return text === undefined || text.trim() === '' ? [] : understood(path, text)
+  const consequence = atWork ? NOT_WRITTEN : NOTHING_DONE
+  if (text === undefined || text.trim() === '') return { path, targets: [], consequence }
+  return understood(path, text, consequence)
 }
 
-function understood(path: string, text: string): Target[] {
+function understood(path: string, text: string, consequence: string): LimitsFile {
   const { targets, problems } = readTargets(parseCsv(text))
-  if (problems.length > 0) {
-    throw new BadFileError(
-      path,
-      problems,
-      'Nothing was changed, and the file is as it was. Mend it and run the same command again.',
-    )
-  }
-  return targets
+  if (problems.length > 0) throw new BadFileError(path, problems, consequence)
+  return { path, targets, consequence }
 }
 
 /**

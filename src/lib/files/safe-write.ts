@@ -79,14 +79,15 @@ async function reserve(draft: string, name: string): Promise<boolean> {
 }
 
 /**
- * Finds out whether a folder takes files, by writing one into it and taking it away again; and takes away the
- * drafts of runs that were killed, which may hold secrets.
+ * Finds out whether a folder takes files and the disk has room, by writing one into it and taking it away again; and
+ * takes away the drafts of runs that were killed, which may hold secrets.
+ * @param room how much is going to be written, in bytes
  * @throws ClassKeysError `file_unwritable`
  */
-export async function prepareFolder(folder: string): Promise<void> {
+export async function prepareFolder(folder: string, room: number): Promise<void> {
   const path = join(folder, 'class-keys-probe')
   await writing(path, async () => {
-    await unlink(await writeDraft(path, 'x'.repeat(4096), PRIVATE))
+    await unlink(await writeDraft(path, 'x'.repeat(room), PRIVATE))
     for (const name of await readdir(folder)) {
       const pid = IS_DRAFT.exec(name)?.[1]
       if (pid !== undefined && !isRunning(Number(pid))) await unlink(join(folder, name)).catch(() => {})

@@ -7,10 +7,11 @@ import type { Retries } from '../core/results.js'
 import { OpenRouterError } from './errors.js'
 import { readWhole } from './listing.js'
 import { Pace } from './pace.js'
-import { asOpenRouterError, LONGEST_WAIT_MS, retryAfterMs, transport } from './transport.js'
+import { asOpenRouterError, countLost, LONGEST_WAIT_MS, retryAfterMs, transport } from './transport.js'
 import {
   assignedAnswer,
   assignmentsAnswer,
+  type CreatedKey,
   createdAnswer,
   creditsAnswer,
   deletedAnswer,
@@ -108,7 +109,7 @@ export class OpenRouter {
    * Makes a key and gives its secret, which no later answer will hold. Sent again only after an answer that
    * proves that nothing was made; an error that does not prove it leaves the creation in doubt.
    */
-  createKey(request: KeyRequest): Promise<{ key: Key; secret: string }> {
+  createKey(request: KeyRequest): Promise<CreatedKey> {
     const { keyName: name, limit, limitReset: limit_reset, expiresAt: expires_at } = request
     const json = { name, limit, limit_reset, ...(expires_at !== null && { expires_at }), ...this.#workspace }
     return this.#send('post', 'keys', createdAnswer, { json })
@@ -142,7 +143,7 @@ export class OpenRouter {
   /** What the account has left, in US dollars; all its keys spend from it. Gives up soon: it is only worth knowing. */
   balance(signal?: AbortSignal): Promise<Usd> {
     const patience = AbortSignal.timeout(CREDITS_PATIENCE_MS)
-    return this.#send('get', 'credits', creditsAnswer, { signal: anyOf(signal, patience) })
+    return this.#send('get', 'credits', creditsAnswer, { signal: anyOf(signal, patience), patient: false })
   }
 
   /** The workspaces of the account. */
@@ -180,11 +181,14 @@ export class OpenRouter {
   async #list<T>(
     readPage: (page: { offset: number; limit: number }) => Promise<{ data: T[]; total: number | undefined }>,
   ): Promise<T[]> {
-    const all: T[] = []
-    for (;;) {
-      const { data, total } = await readPage({ offset: all.length, limit: PAGE })
-      all.push(...data)
-      if (data.length === 0 || all.length >= (total ?? Number.POSITIVE_INFINITY)) return all
+    const all = new Map<string, T>()
+    for (let offset = 0; ; ) {
+      const { data, total } = await readPage({ offset, limit: PAGE })
+      const before = all.size
+      for (const item of data) all.set(JSON.stringify(item), item)
+      offset += data.length
+      // A page that brings nothing new would come for ever from a server that ignores the offset.
+      if (all.size === before || offset >= (total ?? Number.POSITIVE_INFINITY)) return [...all.values()]
     }
   }
 
@@ -192,7 +196,7 @@ export class OpenRouter {
     method: 'get' | 'post' | 'patch' | 'delete',
     path: string,
     schema: Schema,
-    { signal, idempotent = method !== 'post', ...options }: SendOptions = {},
+    { signal, idempotent = method !== 'post', patient = true, ...options }: SendOptions = {},
   ): Promise<z.output<Schema>> {
     const { baseUrl, managementKey } = this.#account
     const givingUp = anyOf(this.#signal, signal)
@@ -214,6 +218,7 @@ export class OpenRouter {
           method,
           // What may be sent again follows from the method, but for this.
           ...(method === 'post' && idempotent && { retry: { methods: ['post'] } }),
+          ...(!patient && { retry: 0 }),
           hooks: { beforeRetry: [noteRetry] },
           signal: givingUp,
         })
@@ -227,10 +232,11 @@ export class OpenRouter {
           unclear = true
           continue
         }
-        const wait = waitOf(error, slowDowns++)
+        const wait = patient ? waitOf(error, slowDowns++) : undefined
         if (wait === undefined || waited + wait > PATIENCE_MS) {
           const failure = await asOpenRouterError(error, baseUrl, managementKey)
           if (failure instanceof OpenRouterError) failure.afterUnclearTry = unclear
+          if (!idempotent) countLost(this.retries, error)
           throw failure
         }
         waited += wait
@@ -258,6 +264,8 @@ function notSent(unclear: boolean): OpenRouterError {
 interface SendOptions {
   json?: unknown
   searchParams?: Record<string, string | number | boolean>
+  /** Whether it is waited for where OpenRouter is too busy to answer; yes unless this says otherwise. */
+  patient?: boolean
   /** Whether it may be sent again after an answer that tells nothing; of a `POST` only where this says so. */
   idempotent?: boolean
   /** Gives up on this request alone. */

@@ -89,6 +89,7 @@ export class Pace {
   }
 
   #admit(): void {
+    if (this.#waiting.length === 0) return
     const rest = this.#resumeAt - Date.now()
     if (rest > 0) {
       this.#timer ??= setTimeout(() => {

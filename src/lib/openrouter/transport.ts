@@ -46,13 +46,7 @@ export function transport(baseUrl: string, managementKey: string, retries: Retri
           : undefined,
     },
     hooks: {
-      beforeRetry: [
-        ({ error }) => {
-          if (error instanceof HTTPError) retries.serverErrors++
-          else if (error instanceof TimeoutError) retries.timeouts++
-          else retries.lostConnections++
-        },
-      ],
+      beforeRetry: [({ error }) => countLost(retries, error)],
     },
   })
 }
@@ -68,7 +62,11 @@ async function fetchWhole(...[input, init]: Parameters<typeof fetch>): Promise<R
     const what = /^\s*</.test(body) ? HTML : 'something that is not JSON'
     throw new GarbledAnswerError(`${what} (status ${response.status})`)
   }
-  const { status, statusText, headers } = response
+  const { status, statusText } = response
+  const headers = new Headers(response.headers)
+  const wait = retryAfterMs(response)
+  // ky would read a date by this machine's clock.
+  if (wait !== undefined) headers.set('retry-after', String(Math.ceil(wait / 1000)))
   return new Response(status === 204 || status === 304 ? null : body, { status, statusText, headers })
 }
 
@@ -81,11 +79,23 @@ function isJson(text: string): boolean {
   }
 }
 
-/** How long an answer asks to wait, in milliseconds: `Retry-After` in seconds or as a date. */
+/** Counts an answer that never came or tells nothing, since what was asked for is asked again then. */
+export function countLost(retries: Retries, error: unknown): void {
+  if (error instanceof HTTPError) {
+    if (error.response.status >= 500) retries.serverErrors++
+  } else if (error instanceof TimeoutError) retries.timeouts++
+  else retries.lostConnections++
+}
+
+/**
+ * How long an answer asks to wait, in milliseconds: `Retry-After` in seconds, or as a date by the clock of whoever sent
+ * it, which may not be ours.
+ */
 export function retryAfterMs(response: Response): number | undefined {
   const header = response.headers.get('retry-after')
   if (header === null) return undefined
-  const ms = /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now()
+  const now = Date.parse(response.headers.get('date') ?? '') || Date.now()
+  const ms = /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 

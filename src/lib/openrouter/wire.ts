@@ -1,37 +1,60 @@
 import * as z from 'zod'
 import type { Key } from '../core/key.js'
-import { parseLimitReset } from '../core/money.js'
+import { type LimitReset, parseLimitReset } from '../core/money.js'
+
+/** A moment; one that names no zone is in UTC, as all of OpenRouter's are. */
+const moment = z.string().transform((text) => (/(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`))
+
+/** When something ends: what is no moment is never. */
+const ending = moment.nullish().transform((at) => (at && !Number.isNaN(Date.parse(at)) ? at : null))
+
+/** A reset period; one that OpenRouter may add is kept as it is called, since it is not "never". */
+const resetPeriod = z
+  .string()
+  .nullish()
+  .transform((word) => parseLimitReset(word ?? '') ?? ((word ?? null) as LimitReset))
 
 /** A key as OpenRouter sends it: what the tool uses is checked, all else is ignored, since fields come and go. */
 const wireKey = z
   .object({
     hash: z.string().min(1),
     name: z.string(),
-    label: z.string().default(''),
+    label: z.string().nullish(),
     disabled: z.boolean(),
     limit: z.number().nullable(),
     limit_remaining: z.number().nullish(),
-    limit_reset: z.string().nullish(),
+    limit_reset: resetPeriod,
     usage: z.number(),
-    byok_usage: z.number().default(0),
-    created_at: z.string(),
-    expires_at: z.string().nullish(),
+    byok_usage: z.number().nullish(),
+    created_at: moment,
+    expires_at: ending,
   })
   .transform(
     (key): Key => ({
       hash: key.hash,
       name: key.name,
-      label: key.label,
+      label: key.label ?? '',
       disabled: key.disabled,
       limit: key.limit,
       limitRemaining: key.limit_remaining ?? null,
-      limitReset: parseLimitReset(key.limit_reset ?? '') ?? null,
+      limitReset: key.limit_reset,
       usage: key.usage,
-      byokUsage: key.byok_usage,
+      byokUsage: key.byok_usage ?? 0,
       createdAt: key.created_at,
-      expiresAt: key.expires_at ?? null,
+      expiresAt: key.expires_at,
     }),
   )
+
+/** A secret, and not the masked form of one. */
+const WHOLE_SECRET = /^[\w-]+$/
+
+/** A key that was made. */
+export interface CreatedKey {
+  hash: string
+  secret: string
+  /** Absent where OpenRouter's description of it is not understood. */
+  key?: Key
+}
 
 /** The answer to `GET /keys`: one page, newest first. */
 export const pageAnswer = z.object({ data: z.array(wireKey) }).transform((answer) => answer.data)
@@ -39,10 +62,16 @@ export const pageAnswer = z.object({ data: z.array(wireKey) }).transform((answer
 /** The answer to `GET` or `PATCH /keys/{hash}`: the whole key. */
 export const keyAnswer = z.object({ data: wireKey }).transform((answer) => answer.data)
 
-/** The answer to `POST /keys`: the only place where a secret ever stands. */
+/**
+ * The answer to `POST /keys`: the only place where a secret ever stands. The secret and the hash are all that it must
+ * hold: a field that has changed its form is no reason to throw a secret away. The rest can be asked for again.
+ */
 export const createdAnswer = z
-  .object({ data: wireKey, key: z.string().min(1) })
-  .transform((answer) => ({ key: answer.data, secret: answer.key }))
+  .object({ data: z.looseObject({ hash: z.string().min(1) }), key: z.string().regex(WHOLE_SECRET) })
+  .transform(({ data, key: secret }): CreatedKey => {
+    const key = wireKey.safeParse(data)
+    return { hash: data.hash, secret, ...(key.success && { key: key.data }) }
+  })
 
 /** The answer to `DELETE /keys/{hash}`. */
 export const deletedAnswer = z.object({ deleted: z.literal(true) })

@@ -1,13 +1,13 @@
 import type { Ledger } from '../../db/ledger.js'
-import { findClassTargets } from '../core/class-people.js'
 import type { Key } from '../core/key.js'
-import { nextLimits } from '../core/limits.js'
 import { matchKeys } from '../core/matching.js'
-import { studentRef } from '../core/provision-plan.js'
+import { nextLimits } from '../core/next-limits.js'
 import { reachedTargets } from '../core/relative-targets.js'
 import type { Person } from '../core/student.js'
-import { loadTargetsIfThere, saveLimits } from '../files/limits-file.js'
+import { studentRef } from '../core/student.js'
+import { loadLimitsIfThere, saveLimits } from '../files/limits-file.js'
 import { saveSnapshot } from '../files/snapshot-file.js'
+import { findClassTargets } from './find-targets.js'
 
 /** The files that tell what is so in OpenRouter now. */
 export interface ClassFiles {
@@ -28,14 +28,15 @@ export async function saveClassFiles(
   people: readonly Person[],
   keys: readonly Key[],
   ledger: Ledger,
-  answered: ReadonlySet<string> = new Set(),
+  answered: ReadonlySet<string>,
 ): Promise<ClassFiles> {
   const now = new Date()
   // In this order: update replaces the cell first, and forgets what it came to afterwards.
   const intended = await ledger.relativeTargets()
-  const targets = await loadTargetsIfThere(limits)
-  const { matched } = matchKeys(keys, people, now)
-  const found = findClassTargets(targets, keys, people, await ledger.knownClass())
+  const file = await loadLimitsIfThere(limits, { atWork: true })
+  const known = await ledger.knownClass()
+  const { matched } = matchKeys(keys, people, known.heldBy, now)
+  const found = findClassTargets(file, { keys, roster: people, known, now })
   const rows = matched.map(({ student, key }) => ({ student: studentRef(student), key }))
   const reached = reachedTargets(found, intended)
   const [snapshot] = await Promise.all([

@@ -1,10 +1,10 @@
+import type { CreateKey, UpdateKey } from '../core/changes.js'
+import type { KeyRequest } from '../core/creation.js'
 import { sameExpiry } from '../core/expiry.js'
 import type { Key } from '../core/key.js'
 import { formatLimit, sameLimit } from '../core/money.js'
 import type { StudentOutcome } from '../core/outcome.js'
-import type { CreateKey } from '../core/provision-plan.js'
 import type { Person } from '../core/student.js'
-import type { UpdateKey } from '../core/update-plan.js'
 import { OpenRouterError } from '../openrouter/errors.js'
 import { outcomeOfFailure } from './failure.js'
 import { Intents } from './intents.js'
@@ -105,9 +105,38 @@ async function createKey(change: CreateKey, intents: Intents, ports: RunPorts) {
     if (outcome !== 'in doubt') await ledger.closeEmptyCreations([id], 'refused', now())
     throw new Unmade(outcome, error)
   })
-  await ledger.completeCreation(id, request, made, now())
-  const key = await setRight(change, made.key, ports)
+  // Before anything else happens with the key: its secret is nowhere but here.
+  const presumed = made.key ?? presumedKey(request, made.hash, now())
+  await ledger.completeCreation(id, request, { key: presumed, secret: made.secret }, now())
+  const told = made.key ?? (await openRouter.findKey(made.hash).catch(() => undefined))
+  if (!told) return { key: presumed, of: { ...outcomeOf(change), hash: made.hash, ...UNTOLD } }
+  const key = await setRight(change, told, ports)
   return { key, of: { ...outcomeOf(change), hash: key.hash, ...verified(change, key) } }
+}
+
+const UNTOLD = {
+  outcome: 'failed',
+  reason: 'a key was made, and its secret is in the ledger, but OpenRouter does not say what it may spend',
+} as const
+
+/** A key as it was asked for, where OpenRouter's own description of it is not understood. */
+function presumedKey(
+  { keyName: name, limit, limitReset, expiresAt }: KeyRequest,
+  hash: string,
+  at: Date,
+): Key {
+  const spent = { usage: 0, byokUsage: 0, limitRemaining: limit }
+  return {
+    hash,
+    name,
+    label: '',
+    disabled: false,
+    limit,
+    limitReset,
+    ...spent,
+    createdAt: at.toISOString(),
+    expiresAt,
+  }
 }
 
 /**
@@ -125,6 +154,7 @@ async function setRight(change: CreateKey, key: Key, ports: RunPorts): Promise<K
     hash: key.hash,
     limit: { from: key.limit, to: limit },
     ...(limitReset !== key.limitReset && { limitReset: { from: key.limitReset, to: limitReset } }),
+    refills: limitReset,
   }
   const { changed } = await updateKeys([wrong], ports, () => {})
   return changed.get(key.hash) ?? key
@@ -133,6 +163,10 @@ async function setRight(change: CreateKey, key: Key, ports: RunPorts): Promise<K
 /** Compares a new key with what was asked for: a limit that did not come through is money. */
 function verified(change: CreateKey, key: Key): Pick<StudentOutcome, 'outcome' | 'reason'> {
   const same = sameLimit(change.limit, key.limit) && change.limitReset === key.limitReset
+  if (key.name !== change.keyName) {
+    const reason = `a key was made, but OpenRouter calls it ${key.name}: its student cannot be told from that`
+    return { outcome: 'failed', reason }
+  }
   if (same && sameExpiry(change.expiresAt, key.expiresAt)) return { outcome: 'created' }
   const words = ({ limit, limitReset, expiresAt }: Pick<Key, 'limit' | 'limitReset' | 'expiresAt'>) =>
     `${formatLimit(limit)}${limitReset === null ? '' : ` ${limitReset}`}${expiresAt === null ? '' : ` until ${expiresAt}`}`

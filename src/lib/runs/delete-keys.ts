@@ -20,14 +20,16 @@ export async function deleteKeys(
 ): Promise<Deletions> {
   const { ledger, openRouter, now } = ports
   const gone = new Set<string>()
-  const intended = changes.map(({ hash: keyHash, keyName: oldValue }) => ({ keyHash, oldValue }))
-  await ledger.intendChanges(
-    intended.map((change) => ({ ...change, action: 'deleted', newValue: null })),
-    now(),
-  )
+  const intended = changes.map(({ hash: keyHash, keyName: oldValue }) => ({
+    keyHash,
+    action: 'deleted',
+    oldValue,
+    newValue: null,
+  }))
   const sent = await sendChanges<DeleteKey, true>(
     changes,
     {
+      intend: () => ledger.intendChanges(intended, now()),
       send: async ({ hash }) => {
         await openRouter.deleteKey(hash)
         return true

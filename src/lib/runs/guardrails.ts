@@ -1,4 +1,5 @@
 import type { Ledger } from '../../db/ledger.js'
+import type { UnassignedKey } from '../core/changes.js'
 import type { GuardrailRef } from '../core/creation.js'
 import { UsageError } from '../core/errors.js'
 import type { OpenRouter } from '../openrouter/client.js'
@@ -15,10 +16,17 @@ const MOST_AT_ONCE = 500
  */
 export async function findGuardrail(openRouter: OpenRouter, words: string): Promise<GuardrailRef> {
   const all = await openRouter.guardrails()
-  const exact = all.find(({ id, name }) => id === words || name === words)
+  const byId = all.filter(({ id }) => id === words)
   const named = all.filter(({ name }) => name.toLowerCase() === words.toLowerCase())
-  const found = exact ?? (named.length === 1 ? named[0] : undefined)
-  if (found) return { id: found.id, name: found.name }
+  const [found, ...others] = byId.length > 0 ? byId : named
+  if (found && others.length === 0) return { id: found.id, name: found.name }
+  if (found) {
+    const ids = named.map(({ id }) => id).join(', ')
+    throw new UsageError(
+      'no_such_guardrail',
+      `${named.length} guardrails are called ${words}: name one by its id: ${ids}.`,
+    )
+  }
   const names = all.map(({ name }) => name).join(', ')
   const there = all.length === 0 ? 'There are none in this workspace.' : `There are: ${names}.`
   throw new UsageError('no_such_guardrail', `There is no guardrail ${words}. ${there}`)
@@ -56,23 +64,25 @@ export interface Assigned {
 }
 
 /**
- * Gives all keys the guardrail that they were made for and have not got, in bulk. OpenRouter leaves out what it
- * does not know and only says how many it has assigned: where that is not all, it is asked which.
+ * Gives keys their guardrails, in bulk. OpenRouter leaves out what it does not know and only says how many it has
+ * assigned: where that is not all, it is asked which.
  */
-export async function assignGuardrails({ openRouter, ledger, now, stopping }: RunPorts): Promise<Assigned> {
+export async function assignGuardrails(
+  wishes: readonly UnassignedKey[],
+  { openRouter, ledger, now, stopping }: RunPorts,
+): Promise<Assigned> {
   const result: Assigned = { assigned: new Set(), failed: new Map() }
   try {
-    const waiting = await ledger.unassignedKeys()
-    for (const { guardrail, hashes } of batches(waiting)) {
+    for (const { guardrail, hashes } of batches(wishes)) {
       if (stopping.aborted) {
         for (const hash of hashes) result.failed.set(hash, 'interrupted before it was assigned')
         continue
       }
       const done = await assign(openRouter, guardrail, hashes)
-      await ledger.markAssigned([...done.assigned], now())
+      await ledger.recordAssigned([...done.assigned], guardrail, now())
       for (const hash of hashes) {
         if (done.assigned.has(hash)) result.assigned.add(hash)
-        else result.failed.set(hash, `the guardrail ${guardrail.name} was not assigned: ${done.why}`)
+        else result.failed.set(hash, `there is a key, but not its guardrail ${guardrail.name}: ${done.why}`)
       }
     }
   } catch (error) {
@@ -86,15 +96,18 @@ async function assign(openRouter: OpenRouter, { id }: GuardrailRef, hashes: read
   try {
     const count = await openRouter.assignGuardrail(id, hashes)
     if (count === hashes.length) return { assigned: new Set(hashes), why: '' }
-    const all = await openRouter.guardrailAssignments()
     const why = `OpenRouter has assigned ${count} of ${hashes.length}`
+    const all = await openRouter.guardrailAssignments().catch(() => undefined)
+    if (!all) return { assigned: none, why: `${why}, and does not say which` }
     return { assigned: new Set(hashes.filter((hash) => all.get(hash) === id)), why }
   } catch (error) {
-    return { assigned: none, why: (error as Error).message }
+    const isGone = error instanceof OpenRouterError && error.status === 404
+    const gone = 'it is gone from OpenRouter. class-keys provision --guardrail gives these keys another one'
+    return { assigned: none, why: isGone ? gone : (error as Error).message }
   }
 }
 
-function batches(waiting: readonly { hash: string; guardrail: GuardrailRef }[]) {
+function batches(waiting: readonly UnassignedKey[]) {
   const byId = new Map<string, { guardrail: GuardrailRef; hashes: string[] }>()
   for (const { hash, guardrail } of waiting) {
     const batch = byId.get(guardrail.id) ?? { guardrail, hashes: [] }

@@ -6,12 +6,15 @@ import { saveApiKeys } from '../files/api-keys-file.js'
 /** The file with the secrets that no file had ever held. */
 export interface HandOut {
   file: string
+  /** The keys in it. */
+  hashes: string[]
   /** How many of the keys in it are of earlier runs. */
   recovered: number
 }
 
 /**
- * Writes every secret that no file has ever held into a new one, also those of earlier runs.
+ * Writes every secret that no file has ever held into a new one, also those of earlier runs. That it was written is left
+ * to the caller to write down.
  * @param outcomes what this run has made
  * @returns undefined where there is none
  * @throws ClassKeysError `file_unwritable`: the secrets are safe in the ledger
@@ -28,7 +31,6 @@ export async function handOut(
     throw new ClassKeysError('file_unwritable', `${error.message} ${advice}`, 1, { cause: error })
   })
   const hashes = waiting.map((key) => key.keyHash)
-  await ledger.markHandedOut(hashes, file)
   const made = new Set(outcomes.map((outcome) => outcome.hash))
-  return { file, recovered: hashes.filter((hash) => !made.has(hash)).length }
+  return { file, hashes, recovered: hashes.filter((hash) => !made.has(hash)).length }
 }

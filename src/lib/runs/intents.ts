@@ -1,5 +1,5 @@
+import { type CreateKey, keyRequest } from '../core/changes.js'
 import type { Creation, KeyRequest } from '../core/creation.js'
-import { type CreateKey, keyRequest } from '../core/provision-plan.js'
 import type { Person } from '../core/student.js'
 import type { RunPorts } from './ports.js'
 

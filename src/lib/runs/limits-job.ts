@@ -1,30 +1,32 @@
 import type { Ledger } from '../../db/ledger.js'
-import { findClassTargets, keysOfClass } from '../core/class-people.js'
+import { type KnownClass, keysOfClass } from '../core/class-people.js'
+import { BadFileError } from '../core/errors.js'
+import type { FoundTarget } from '../core/find-targets.js'
 import type { Key } from '../core/key.js'
-import { type FoundTarget, nextLimits, type Target } from '../core/limits.js'
 import { matchKeys } from '../core/matching.js'
-import { studentRef } from '../core/provision-plan.js'
+import { nextLimits } from '../core/next-limits.js'
 import {
   isReached,
   type RelativeTarget,
   reachedTargets,
   relativeTargets,
   showsUnreached,
+  staleRaises,
   staleTargets,
 } from '../core/relative-targets.js'
 import type { Drift } from '../core/results.js'
-import type { Person } from '../core/student.js'
+import { type Person, studentRef } from '../core/student.js'
 import { planUpdate, type UpdatePlan } from '../core/update-plan.js'
 import { count } from '../core/words.js'
-import { loadTargets, loadTargetsIfThere, saveLimits } from '../files/limits-file.js'
+import { type LimitsFile, loadLimits, loadLimitsIfThere, saveLimits } from '../files/limits-file.js'
 import { loadRosterIfThere } from '../files/roster-file.js'
 import { saveSnapshot } from '../files/snapshot-file.js'
+import { findClassTargets } from './find-targets.js'
 import { type Listed, recordListing } from './listing.js'
 
 /** What `update` and `refresh-limits-file` have in common: the class's keys beside what limits.csv asks for. */
 export class LimitsJob {
-  #targets: Target[] = []
-  #mustExist = true
+  #file!: LimitsFile
   #ledger!: Ledger
   #listed!: Listed
   /** The class: the roster, or everybody the ledger knows where there is none. */
@@ -42,9 +44,8 @@ export class LimitsJob {
    * @throws UsageError where there is none; BadFileError with every cell that cannot be read
    */
   async read(limits: string, { mustExist = true } = {}): Promise<string> {
-    this.#mustExist = mustExist
-    this.#targets = mustExist ? await loadTargets(limits) : await loadTargetsIfThere(limits)
-    return count(this.#targets.length, 'row')
+    this.#file = mustExist ? await loadLimits(limits) : await loadLimitsIfThere(limits)
+    return count(this.#file.targets.length, 'row')
   }
 
   /** Finds out who is in the class. */
@@ -58,19 +59,24 @@ export class LimitsJob {
 
   /**
    * Brings the ledger up to a listing, and plans what limits.csv asks for.
-   * @param options whether this run holds the lock, and percent of the class's keys that may be disabled or lowered
+   * @param options whether the plan is to be applied, by the run that holds the lock, and percent of the class's keys
+   *   that it may disable or lower
+   * @throws BadFileError with every row that must not be applied
    */
   async makePlan(
     listed: Listed,
-    { settlePending = false, maxChange }: { settlePending?: boolean; maxChange?: number } = {},
+    { toApply, maxChange }: { toApply: boolean; maxChange?: number },
   ): Promise<string> {
     this.#listed = listed
-    this.drift = (await recordListing(this.#ledger, listed, this.#people, { settlePending })).drift
-    this.#found = await this.#findTargets()
-    this.#relative = relativeTargets(this.#found, await this.#ledger.relativeTargets())
-    const ofClass = keysOfClass(listed.keys, this.#people, await this.#ledger.knownClass()).map(
-      ({ key }) => key,
-    )
+    const options = { settlePending: toApply }
+    this.drift = (await recordListing(this.#ledger, listed, this.#people, options)).drift
+    const known = await this.#ledger.knownClass()
+    const intended = await this.#ledger.relativeTargets()
+    this.#found = this.#findTargets(known)
+    const stale = toApply ? staleRaises(this.#found, intended) : []
+    if (stale.length > 0) throw new BadFileError(this.#file.path, stale, this.#file.consequence)
+    this.#relative = relativeTargets(this.#found, intended)
+    const ofClass = keysOfClass(listed.keys, this.#people, known).map(({ key }) => key)
     this.plan = planUpdate(this.#found, this.#relative, ofClass, maxChange)
     return count(this.plan.changes.length, 'change')
   }
@@ -110,32 +116,36 @@ export class LimitsJob {
     // In this order: a run beside this one replaces the cell first, and forgets what it came to afterwards.
     const intended = await this.#ledger.relativeTargets()
     // The instructor may have saved the file while the run was at work.
-    await this.read(limits, { mustExist: this.#mustExist })
-    const keys = this.#matched(this.#keysNow(changed))
-    const rows = keys.map(({ student, key }) => ({ student: studentRef(student), key }))
+    this.#file = await loadLimitsIfThere(limits, { atWork: true })
+    const known = await this.#ledger.knownClass()
+    const rows = this.#matched(changed, known).map(({ student, key }) => ({
+      student: studentRef(student),
+      key,
+    }))
     // A row is about the key that it meant when the plan was made: that one may be disabled by now.
-    const found = (await this.#findTargets()).map((each) =>
+    const found = this.#findTargets(known).map((each) =>
       each.key ? { ...each, key: changed.get(each.key.hash) ?? each.key } : each,
     )
-    const next = nextLimits(rows, found, { reached: reachedTargets(found, intended) })
+    const next = nextLimits(rows, found, { reached: reachedTargets(found, intended), answered: new Set() })
     await saveLimits(limits, next)
     return next.length
   }
 
   /** Writes the snapshot of what OpenRouter says now, as `save` does; gives its path. */
-  saveSnapshot(changed: ReadonlyMap<string, Key>): Promise<string> {
-    return saveSnapshot('.', this.#matched(this.#keysNow(changed)), new Date())
+  async saveSnapshot(changed: ReadonlyMap<string, Key>): Promise<string> {
+    return saveSnapshot('.', this.#matched(changed, await this.#ledger.knownClass()), new Date())
   }
 
-  #matched(keys: readonly Key[]) {
-    return matchKeys(keys, this.#people, this.#listed.listedAt).matched
+  #matched(changed: ReadonlyMap<string, Key>, { heldBy }: KnownClass) {
+    return matchKeys(this.#keysNow(changed), this.#people, heldBy, this.#listed.listedAt).matched
   }
 
   #keysNow(changed: ReadonlyMap<string, Key>): Key[] {
     return this.#listed.keys.map((key) => changed.get(key.hash) ?? key)
   }
 
-  async #findTargets(): Promise<FoundTarget[]> {
-    return findClassTargets(this.#targets, this.#listed.keys, this.#people, await this.#ledger.knownClass())
+  #findTargets(known: KnownClass): FoundTarget[] {
+    const { keys, listedAt: now } = this.#listed
+    return findClassTargets(this.#file, { keys, roster: this.#people, known, now })
   }
 }

@@ -2,7 +2,8 @@ import type { Ledger } from '../../db/ledger.js'
 import type { Key } from '../core/key.js'
 import { type Matching, matchKeys } from '../core/matching.js'
 import type { Drift } from '../core/results.js'
-import type { Person } from '../core/student.js'
+import { isLikely, secondKeys } from '../core/second-keys.js'
+import { type Person, studentRef } from '../core/student.js'
 import type { OpenRouter } from '../openrouter/client.js'
 
 /** Everything in OpenRouter at a moment. */
@@ -24,6 +25,9 @@ export async function fetchKeys(
 /**
  * Matches a listing to the people of the class and brings the ledger up to it.
  * @returns whose the keys are, and what changed without this tool
+ *
+ * Who seems to be somebody whom the ledger knows by another MQ ID is not written down yet: it would take the address
+ * from the one who has the key, and nothing would tell any more that they are one person.
  * @param settlePending whether this run holds the lock, and so may settle changes whose answer was lost
  */
 export async function recordListing<P extends Person>(
@@ -32,9 +36,19 @@ export async function recordListing<P extends Person>(
   people: readonly P[],
   { withUsage = false, settlePending = false },
 ): Promise<{ matching: Matching<P>; drift: Drift[] }> {
-  const matching = matchKeys(keys, people, listedAt)
+  const known = await ledger.knownClass()
+  const matching = matchKeys(keys, people, known.heldBy, listedAt)
+  const suspects = secondKeys(matching.keyless.map(studentRef), people, { ...known, keys, now: listedAt })
+  const held = new Set(suspects.filter(isLikely).map(({ mqId }) => mqId))
   const drift = await ledger.recordListing(
-    { keys, matching, people, listedAt, withUsage, settlePending },
+    {
+      keys,
+      matching,
+      people: people.filter(({ mqId }) => !held.has(mqId)),
+      listedAt,
+      withUsage,
+      settlePending,
+    },
     new Date(),
   )
   return { matching, drift }

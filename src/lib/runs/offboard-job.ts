@@ -1,16 +1,17 @@
 import type { DeleteKey, DisableKey } from '../core/changes.js'
-import { everybody } from '../core/class-people.js'
-import { classKeys, type OffboardInput, type OffboardPlan, planOffboard } from '../core/offboard-plan.js'
+import { keysOfLedger, type OffboardInput, type OffboardPlan, planOffboard } from '../core/offboard-plan.js'
 import { countOutcomes, type StudentOutcome, stoppedOf } from '../core/outcome.js'
 import type { OffboardResult } from '../core/results.js'
 import type { Person } from '../core/student.js'
 import { count } from '../core/words.js'
+import { type LimitsFile, loadLimitsIfThere } from '../files/limits-file.js'
 import { loadRoster, loadRosterIfThere } from '../files/roster-file.js'
 import { saveUsage } from '../files/usage-file.js'
 import { saveClassFiles } from './class-files.js'
+import { findClassTargets } from './find-targets.js'
 import { type Listed, recordListing } from './listing.js'
 import { PlannedJob } from './planned-job.js'
-import { type Creations, settleAndCreate } from './settle-and-create.js'
+import { type Creations, NOTHING_CREATED, type Replan, settleAndCreate } from './settle-and-create.js'
 import { NOTHING_TAKEN_OUT, type TakenOut, takeOutOfUse } from './take-out-of-use.js'
 
 /** Whose keys are to be taken out of use, and how. */
@@ -25,83 +26,97 @@ export interface OffboardWishes {
 
 /** The rows of `offboard`, in their order; each hands on what it has found, and gives a word about it. */
 export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files']> {
-  #roster: Person[] = []
-  #listed: Listed = { keys: [], listedAt: new Date(0) }
+  /** Undefined where there is none, and everybody is meant whom the ledger knows. */
+  #roster: Person[] | undefined
+  #limits!: LimitsFile
+  #listed!: Listed
   #input!: OffboardInput
+  #run: Creations = NOTHING_CREATED
   #takenOut: TakenOut = NOTHING_TAKEN_OUT
-  run!: Creations
 
   /**
-   * Reads who is in the class: without a roster nobody can be told to have left it, while the end of the term
-   * takes everybody the ledger knows.
-   * @throws UsageError where there is no roster; BadFileError with every problem of it
+   * Reads who is in the class, and what limits.csv asks for: without a roster nobody can be told to have left it, while
+   * the end of the term takes everybody the ledger knows.
+   * @throws UsageError where there is no roster; BadFileError with every problem of a file
    */
-  async read(roster: string, { endOfTerm }: OffboardWishes): Promise<string> {
+  async read(roster: string, limits: string, { endOfTerm }: OffboardWishes): Promise<string> {
     const found = endOfTerm ? await loadRosterIfThere(roster) : await loadRoster(roster)
-    this.#roster = found?.students ?? []
-    return found ? count(this.#roster.length, 'student') : `no ${roster}`
+    this.#limits = await loadLimitsIfThere(limits)
+    this.#roster = found?.students
+    return found ? count(found.students.length, 'student') : `no ${roster}`
   }
 
   /** Fetches the keys and brings the ledger up to them, with what each has spent: it may be the last time. */
   async fetch(wishes: OffboardWishes, report: (progress: string) => void): Promise<string> {
     const { ledger } = this.session
     this.#listed = await this.session.fetchKeys(report)
+    const roster = this.#roster ?? []
     const options = { settlePending: true }
-    this.drift = (await recordListing(ledger, this.#listed, this.#roster, options)).drift
+    this.drift = (await recordListing(ledger, this.#listed, roster, options)).drift
     this.#input = {
       ...wishes,
-      roster: this.#roster,
-      everybody: everybody(this.#roster, await ledger.students()),
+      roster,
+      known: await ledger.knownClass(),
       keys: this.#listed.keys,
-      heldBy: await ledger.keyHolders(),
       creations: await ledger.unsettledCreations(),
       secretHere: await ledger.secretHashes(),
     }
-    const keys = classKeys(this.#input).map(({ key }) => key)
+    const keys = keysOfLedger(this.#input).map(({ key }) => key)
     await ledger.recordUsage(keys, new Date())
     return String(this.#listed.keys.length)
   }
 
-  /** Plans what is to be taken out of use. */
+  /** Plans what is to be taken out of use. @throws BadFileError where limits.csv could not be written anew */
   async makePlan(): Promise<string> {
+    const { keys, listedAt: now } = this.#listed
+    findClassTargets(this.#limits, { keys, roster: this.#people, known: this.#input.known, now })
     this.plan = planOffboard(this.#input)
     return count(this.plan.changes.length, 'change')
   }
 
   /** Writes what everybody has spent, before anything is taken away. */
   async saveUsage(): Promise<string> {
-    this.files.usage = await saveUsage('.', classKeys(this.#input), new Date())
+    const gone = await this.session.ledger.goneKeys()
+    this.files.usage = await saveUsage('.', keysOfLedger(this.#input), gone, new Date())
     return this.files.usage
   }
 
   /** Disables keys, and deletes what is to be deleted, once it is certain that it can be written down. */
   async takeOutOfUse(limits: string, report: (progress: string) => void): Promise<string> {
-    await this.prepareFolders(limits)
+    await this.begin(limits, this.plan.changes.length)
     const { ports } = this.session
-    const replan: Parameters<typeof settleAndCreate>[2]['replan'] = async (known) =>
-      planOffboard({ ...this.#input, ...known })
+    const replan: Replan['replan'] = async (known) => planOffboard({ ...this.#input, ...known })
     const nobody = new Map<string, Person>()
-    this.run = await settleAndCreate(this.plan, this.#input.keys, { people: nobody, replan }, ports, () => {})
-    this.stoppedBy ??= this.run.stoppedBy
+    this.#run = await settleAndCreate(
+      this.plan,
+      this.#input.keys,
+      { people: nobody, replan },
+      ports,
+      () => {},
+    )
+    this.stoppedBy ??= this.#run.stoppedBy
     if (this.endedEarly) return 'failed'
-    return this.orStop(async () => {
-      const changes = takingOut(this.plan)
-      const onProgress = (done: number) => report(`${done} of ${changes.length}`)
-      this.#takenOut = await takeOutOfUse(changes, ports, onProgress, { offboarding: true })
-      this.stoppedBy ??= this.#takenOut.stoppedBy
-      return String(this.#takenOut.done.length)
-    })
+    const changes = takingOut(this.plan)
+    const onProgress = (done: number) => report(`${done} of ${changes.length}`)
+    this.#takenOut = await takeOutOfUse(changes, ports, onProgress, { offboarding: true })
+    this.stoppedBy ??= this.#takenOut.stoppedBy
+    return String(this.#takenOut.done.length)
   }
 
   /** Writes limits.csv anew and the snapshot; a row of a key that was taken out of use asks for nothing more. */
-  saveFiles(limits: string): Promise<string> {
-    return this.orStop(async () => {
-      const keys = this.#takenOut.now(this.run.keys)
-      const answered = new Set(this.#takenOut.done)
-      const files = await saveClassFiles(limits, this.#roster, keys, this.session.ledger, answered)
-      Object.assign(this.files, files)
-      return `${files.limits}, ${files.snapshot}`
-    })
+  async saveFiles(limits: string): Promise<string> {
+    const { ledger } = this.session
+    const keys = this.#takenOut.now(this.#run.keys)
+    // Also of what an earlier run has taken out of use, and could not write down here.
+    const answered = new Set([...(await ledger.offboardedHashes()), ...this.#takenOut.done])
+    const files = await saveClassFiles(limits, this.#people, keys, ledger, answered)
+    Object.assign(this.files, files)
+    return `${files.limits}, ${files.snapshot}`
+  }
+
+  /** The class: the roster, or everybody the ledger knows where there is none. */
+  get #people(): readonly Person[] {
+    return this.#roster ?? this.#input.known.students
   }
 
   /** What the run tells a person or a script in the end. */
@@ -111,7 +126,7 @@ export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files'
       plan: this.plan,
       students,
       counts: countOutcomes(students),
-      deletedLost: this.run.deleted,
+      deletedLost: this.#run.deleted,
       drift: this.drift,
       files: this.files,
       ...stoppedOf(this.stoppedBy),
@@ -125,7 +140,7 @@ export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files'
     const ofKeys = takingOut(this.plan).map(
       ({ kind: _, ...of }): StudentOutcome => outcomes.get(of.hash) ?? { ...of, outcome: 'not tried' },
     )
-    return [...this.run.outcomes, ...ofKeys]
+    return [...this.#run.outcomes, ...ofKeys]
   }
 }
 

@@ -1,32 +1,24 @@
 import { asUpdate } from '../core/changes.js'
-import { everybody, findClassTargets } from '../core/class-people.js'
 import { BadFileError, UsageError } from '../core/errors.js'
 import { mqIdKey } from '../core/key-name.js'
-import type { Target } from '../core/limits.js'
 import type { Usd } from '../core/money.js'
 import { countOutcomes, type StudentOutcome, stoppedOf } from '../core/outcome.js'
-import {
-  missingBudgets,
-  type ProvisionInput,
-  type ProvisionPlan,
-  pastExpiries,
-  planProvision,
-  refuseOverBudget,
-  studentRef,
-} from '../core/provision-plan.js'
+import { type ProvisionInput, type ProvisionPlan, planProvision } from '../core/provision-plan.js'
 import type { ProvisionResult } from '../core/results.js'
 import { withoutPlaceholders } from '../core/roster.js'
-import type { Person, Student } from '../core/student.js'
+import { rosterGaps } from '../core/roster-gaps.js'
+import { refuseOverBudget } from '../core/spending.js'
+import { type Person, type Student, studentRef } from '../core/student.js'
 import { count } from '../core/words.js'
-import { loadTargetsIfThere } from '../files/limits-file.js'
+import { type LimitsFile, loadLimitsIfThere } from '../files/limits-file.js'
 import { loadRoster } from '../files/roster-file.js'
 import { saveClassFiles } from './class-files.js'
-import { type Assigned, assignGuardrails, findGuardrail } from './guardrails.js'
-import { handOut } from './hand-out.js'
+import { findClassTargets } from './find-targets.js'
+import { findGuardrail } from './guardrails.js'
+import { KeyMakingJob } from './key-making-job.js'
 import { type Listed, recordListing } from './listing.js'
-import { PlannedJob } from './planned-job.js'
-import { type Creations, settleAndCreate } from './settle-and-create.js'
-import { type Updates, updateKeys } from './update-run.js'
+import { type Replan, settleAndCreate } from './settle-and-create.js'
+import { NOTHING_UPDATED, type Updates, updateKeys } from './update-run.js'
 
 /** What the flags of `provision` say of the new keys and of the plan. */
 export interface ProvisionWishes {
@@ -38,26 +30,21 @@ export interface ProvisionWishes {
   guardrail: string | undefined
   /** US dollars that the class may spend. */
   classBudget: Usd | undefined
-  /** Percent of the class's keys that may be disabled, deleted or lowered. */
-  maxChange: number | undefined
 }
 
 /** The rows of `provision`, in their order; each hands on what it has found, and gives a word about it. */
-export class ProvisionJob extends PlannedJob<ProvisionPlan, ProvisionResult['files']> {
+export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['files']> {
   #students: Student[] = []
-  #targets: Target[] = []
-  #listed: Listed = { keys: [], listedAt: new Date(0) }
+  #limits!: LimitsFile
+  #listed!: Listed
   #balance: Usd | null = null
   #input!: ProvisionInput
-  #recovered = 0
-  #enabled: Updates = { outcomes: [], changed: new Map() }
-  #assigned: Assigned = { assigned: new Set(), failed: new Map() }
-  run!: Creations
+  #enabled: Updates = NOTHING_UPDATED
 
   /** @throws UsageError where there is no roster; BadFileError with every problem of a file */
   async read(roster: string, limits: string): Promise<string> {
     this.#students = (await loadRoster(roster)).students
-    this.#targets = await loadTargetsIfThere(limits)
+    this.#limits = await loadLimitsIfThere(limits)
     return count(this.#students.length, 'student')
   }
 
@@ -78,52 +65,47 @@ export class ProvisionJob extends PlannedJob<ProvisionPlan, ProvisionResult['fil
   }
 
   /**
-   * @throws BadFileError with every student who would need a budget and has none, or whose expiry is over;
-   *   UsageError where there is no such guardrail, or `--expires` is over; ClassKeysError `over_class_budget`
+   * @throws BadFileError with every student whose row does not say enough for a key; UsageError where there is no such
+   *   guardrail, or `--expires` is over; ClassKeysError `over_class_budget`
    */
   async makePlan(roster: string, wishes: ProvisionWishes): Promise<string> {
-    const { limit, expiresAt, guardrail, classBudget, maxChange } = wishes
+    const { limit, expiresAt, guardrail, classBudget } = wishes
     const { ledger, openRouter } = this.session
     const { real: students, placeholders } = withoutPlaceholders(this.#students)
-    const { keys, listedAt: today } = this.#listed
-    if (expiresAt !== undefined && Date.parse(expiresAt) <= today.getTime())
+    const { keys, listedAt: now } = this.#listed
+    if (expiresAt !== undefined && Date.parse(expiresAt) <= now.getTime())
       throw new UsageError('expiry_past', `--expires is over already (${expiresAt}). Name a day to come.`)
     const known = await ledger.knownClass()
-    const found = findClassTargets(this.#targets, keys, this.#students, known)
+    const found = findClassTargets(this.#limits, { keys, roster: this.#students, known, now })
     this.#input = {
       students,
       placeholders,
+      known,
       keys,
       creations: await ledger.unsettledCreations(),
       secretHere: await ledger.secretHashes(),
-      heldBy: known.heldBy,
       limit,
       expiresAt,
       guardrail: guardrail === undefined ? null : await findGuardrail(openRouter, guardrail),
       unassigned: await ledger.unassignedKeys(),
       offboarded: await ledger.offboardedHashes(),
       heldDisabled: new Set(found.flatMap(({ key, target }) => (key && target.disabled ? [key.hash] : []))),
-      everybody: everybody(this.#students, known.students),
-      ...(maxChange !== undefined && { maxChange }),
       balance: this.#balance,
-      today,
+      now,
     }
     this.plan = planProvision(this.#input)
-    const problems = [
-      ...missingBudgets(this.plan, students, limit),
-      ...pastExpiries(this.plan, students, expiresAt, today),
-    ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+    const problems = rosterGaps(this.plan.changes, students, { limit, expiresAt }, now)
     if (problems.length > 0) throw new BadFileError(roster, problems, adviceOn(problems))
-    refuseOverBudget(this.plan, classBudget)
+    refuseOverBudget(this.plan.spending, classBudget)
     return count(this.plan.changes.length, 'change')
   }
 
   /** Makes what the plan asks for, once it is certain that the secrets and limits.csv can be written. */
   async makeKeys(limits: string, report: (progress: string) => void): Promise<string> {
-    await this.prepareFolders(limits)
     const { students, keys } = this.#input
+    await this.begin(limits, this.plan.changes.length)
     const people = new Map<string, Person>(students.map((student) => [student.mqId, student]))
-    const replan: Parameters<typeof settleAndCreate>[2]['replan'] = async (known, refused) =>
+    const replan: Replan['replan'] = async (known, refused) =>
       planProvision({
         ...this.#input,
         ...known,
@@ -143,6 +125,7 @@ export class ProvisionJob extends PlannedJob<ProvisionPlan, ProvisionResult['fil
 
   /** Enables the keys of students who are back. */
   async enableKeys(report: (progress: string) => void): Promise<string> {
+    if (this.endedEarly) return 'not reached'
     const changes = this.plan.changes.flatMap((change) =>
       change.kind === 'enable' ? [asUpdate(change)] : [],
     )
@@ -153,42 +136,13 @@ export class ProvisionJob extends PlannedJob<ProvisionPlan, ProvisionResult['fil
     return String(this.#enabled.changed.size)
   }
 
-  /** Whether keys are to get a guardrail, new ones or those of an earlier run. */
-  get assigns(): boolean {
-    return this.plan.changes.some(
-      (change) =>
-        change.kind === 'assign-guardrail' || (change.kind === 'create' && change.guardrail !== null),
-    )
-  }
-
-  /** Gives keys the guardrail that they were made for. */
-  async assignGuardrails(): Promise<string> {
-    this.#assigned = await assignGuardrails(this.session.ports)
-    this.stoppedBy ??= this.#assigned.stoppedBy
-    return String(this.#assigned.assigned.size)
-  }
-
-  /**
-   * Writes every secret that no file has ever held into a new one, also those of earlier runs. That it cannot
-   * be written ends the run, and nothing is lost.
-   */
-  handOut(): Promise<string> {
-    return this.orStop(async () => {
-      const handedOut = await handOut(this.session.ledger, this.run.outcomes)
-      if (!handedOut) return 'no new ones'
-      this.#recovered = handedOut.recovered
-      this.files.apiKeys = handedOut.file
-      return handedOut.file
-    })
-  }
-
-  /** Writes limits.csv anew, with its targets, and the snapshot; what cannot be written ends the run. */
-  saveFiles(limits: string): Promise<string> {
-    return this.orStop(async () => {
-      const keys = this.run.keys.map((key) => this.#enabled.changed.get(key.hash) ?? key)
-      Object.assign(this.files, await saveClassFiles(limits, this.#students, keys, this.session.ledger))
-      return `${this.files.limits}, ${this.files.snapshot}`
-    })
+  /** Writes limits.csv anew, with its targets, and the snapshot. */
+  async saveFiles(limits: string): Promise<string> {
+    const keys = this.run.keys.map((key) => this.#enabled.changed.get(key.hash) ?? key)
+    const answered: ReadonlySet<string> = new Set()
+    const files = await saveClassFiles(limits, this.#students, keys, this.session.ledger, answered)
+    Object.assign(this.files, files)
+    return `${files.limits}, ${files.snapshot}`
   }
 
   /** What the run tells a person or a script in the end. */
@@ -206,7 +160,7 @@ export class ProvisionJob extends PlannedJob<ProvisionPlan, ProvisionResult['fil
       deleted,
       placeholders,
       drift: this.drift,
-      recovered: this.#recovered,
+      recovered: this.recovered,
       files: this.files,
       ...stoppedOf(this.stoppedBy),
       retries: this.session.retries,
@@ -221,32 +175,23 @@ export class ProvisionJob extends PlannedJob<ProvisionPlan, ProvisionResult['fil
     const holders = new Map(this.plan.keyHolders.map((holder) => [mqIdKey(holder.mqId), holder]))
     const here = new Set(this.#input.students.map((student) => mqIdKey(student.mqId)))
     const ofRoster = this.#input.students.map((student): StudentOutcome => {
-      const outcome = changed.get(mqIdKey(student.mqId))
-      if (outcome) return outcome
-      const left = leftAlone.get(mqIdKey(student.mqId))
+      const id = mqIdKey(student.mqId)
+      const holder = holders.get(id)
+      const hashes = holder?.hashes ?? []
+      const outcome = changed.get(id)
+      if (outcome) return this.withGuardrail(outcome, [outcome.hash, ...hashes])
+      const left = leftAlone.get(id)
       if (left)
         return { ...studentRef(student), outcome: 'in doubt', reason: left.why, keyName: left.keyName }
-      const holder = holders.get(mqIdKey(student.mqId))
       if (!holder) return { ...studentRef(student), outcome: 'not tried' }
-      const repaired = holder.hashes.find((hash) => this.#assigned.assigned.has(hash))
-      const hash = repaired ?? holder.hashes[0]
+      const repaired = hashes.find((hash) => this.assigned.assigned.has(hash))
+      const hash = repaired ?? hashes[0]
       const kind = repaired ? 'updated' : 'already had one'
-      return { ...studentRef(student), outcome: kind, ...(hash !== undefined && { hash }) }
+      const of = { ...studentRef(student), outcome: kind, ...(hash !== undefined && { hash }) } as const
+      return this.withGuardrail(of, hashes)
     })
     // Somebody who has left may still have had a lost key to delete.
-    const all = [...ofRoster, ...this.run.outcomes.filter((outcome) => !here.has(mqIdKey(outcome.mqId)))]
-    return all.map((outcome) => this.#withGuardrail(outcome))
-  }
-
-  /** A key that has not got its guardrail may use what it should not: that is a failure, until it is made up for. */
-  #withGuardrail(outcome: StudentOutcome): StudentOutcome {
-    const holder = this.plan.keyHolders.find(({ mqId }) => mqIdKey(mqId) === mqIdKey(outcome.mqId))
-    const hashes = [outcome.hash, ...(holder?.hashes ?? [])]
-    for (const hash of hashes) {
-      const reason = hash === undefined ? undefined : this.#assigned.failed.get(hash)
-      if (reason) return { ...outcome, outcome: 'failed', reason }
-    }
-    return outcome
+    return [...ofRoster, ...this.run.outcomes.filter((outcome) => !here.has(mqIdKey(outcome.mqId)))]
   }
 }
 

@@ -4,105 +4,106 @@ import { UsageError } from '../core/errors.js'
 import { findStudent } from '../core/find-student.js'
 import { mqIdKey } from '../core/key-name.js'
 import { countOutcomes, isUnfinished, type StudentOutcome, stoppedOf } from '../core/outcome.js'
+import { relativeTargets } from '../core/relative-targets.js'
 import type { RotateResult } from '../core/results.js'
 import { newRotations, planRotation, type RotationInput, type RotationPlan } from '../core/rotation-plan.js'
 import type { Person } from '../core/student.js'
+import { planUpdate } from '../core/update-plan.js'
 import { count } from '../core/words.js'
+import { type LimitsFile, loadLimitsIfThere } from '../files/limits-file.js'
 import { loadRosterIfThere } from '../files/roster-file.js'
 import { saveClassFiles } from './class-files.js'
-import { type Assigned, assignGuardrails, guardrailsOfKeys } from './guardrails.js'
-import { handOut } from './hand-out.js'
+import { findClassTargets } from './find-targets.js'
+import { guardrailsOfKeys } from './guardrails.js'
+import { KeyMakingJob } from './key-making-job.js'
 import { type Listed, recordListing } from './listing.js'
-import { PlannedJob } from './planned-job.js'
-import { type Creations, settleAndCreate } from './settle-and-create.js'
+import { type Replan, settleAndCreate } from './settle-and-create.js'
 import { NOTHING_TAKEN_OUT, type TakenOut, takeOutOfUse } from './take-out-of-use.js'
 
 /** Who is to get a new key, and what becomes of the old ones. */
 export interface RotateWishes {
-  /** Addresses, MQ IDs or parts of names. */
+  mode: RotationInput['mode']
+  /** Addresses, MQ IDs or parts of names; none is the whole class. */
   students: readonly string[]
-  /** Everybody whose secret is not in the ledger. */
-  lost: boolean
-  all: boolean
   deleteOld: boolean
   /** Days. */
   keepOld: number
+  /** UTC with seconds, for every new key; undefined is as the old ones. */
+  expiresAt: string | undefined
   /** Percent of the class's keys that may be disabled or deleted. */
   maxChange: number
 }
 
 /** The rows of `rotate`, in their order; each hands on what it has found, and gives a word about it. */
-export class RotateJob extends PlannedJob<RotationPlan, RotateResult['files']> {
+export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']> {
   /** The class: the roster, or everybody the ledger knows where there is none. */
   #people: Person[] = []
-  #listed: Listed = { keys: [], listedAt: new Date(0) }
+  #limits!: LimitsFile
+  #listed!: Listed
   #input!: RotationInput
-  #assigned: Assigned = { assigned: new Set(), failed: new Map() }
   #takenOut: TakenOut = NOTHING_TAKEN_OUT
-  #recovered = 0
-  /** Keys of earlier runs that have not got the guardrail they were made for. */
-  #unassigned = 0
-  run!: Creations
 
-  /** Finds out who is in the class. */
-  async findClass(roster: string): Promise<string> {
+  /** Finds out who is in the class, and what limits.csv asks for. @throws BadFileError with every problem of a file */
+  async read(roster: string, limits: string): Promise<string> {
     const found = await loadRosterIfThere(roster)
+    this.#limits = await loadLimitsIfThere(limits)
     this.#people = found?.students ?? (await this.session.ledger.students())
     const people = count(this.#people.length, 'student')
     return found ? people : `no ${roster}; ${people} in the ledger`
   }
 
-  /** Fetches the keys and brings the ledger up to them. */
+  /** Fetches the keys and brings the ledger up to them, with what each has spent: of some it may be the last time. */
   async fetch(report: (progress: string) => void): Promise<string> {
     this.#listed = await this.session.fetchKeys(report)
     const { ledger } = this.session
-    const options = { settlePending: true }
+    const options = { settlePending: true, withUsage: true }
     this.drift = (await recordListing(ledger, this.#listed, this.#people, options)).drift
     return String(this.#listed.keys.length)
   }
 
   /** @throws UsageError where a student is not found, or has no key that could be replaced */
-  async makePlan(wishes: RotateWishes): Promise<string> {
+  async makePlan({ mode, students: words, keepOld, ...wishes }: RotateWishes): Promise<string> {
     const { ledger, openRouter } = this.session
-    const people = everybody(this.#people, await ledger.students())
-    const named = wishes.students.map((words) => findStudent(people, words))
-    const students = wishes.all || wishes.lost ? this.#people : [...new Set(named)]
+    const { keys, listedAt: now } = this.#listed
+    const known = await ledger.knownClass()
+    const people = everybody(this.#people, known.students)
+    const named = [...new Set(words.map((each) => findStudent(people, each)))]
     const unassigned = await ledger.unassignedKeys()
     // What a key was made for counts, also where it has not got it yet.
     const wished = unassigned.map(({ hash, guardrail }) => [hash, guardrail] as const)
+    const found = findClassTargets(this.#limits, { keys, roster: this.#people, known, now })
     this.#input = {
-      students,
+      students: named.length > 0 ? named : mode === 'due' ? people : this.#people,
+      mode,
       roster: this.#people,
-      everybody: people,
-      keys: this.#listed.keys,
-      heldBy: await ledger.keyHolders(),
+      known,
+      keys,
       creations: await ledger.unsettledCreations(),
       secretHere: await ledger.secretHashes(),
       rotations: await ledger.unfinishedRotations(),
       guardrailOf: new Map([...(await guardrailsOfKeys(openRouter, ledger)), ...wished]),
-      onlyLost: wishes.lost,
-      deleteOld: wishes.deleteOld,
-      keepOldDays: wishes.keepOld,
-      maxChange: wishes.maxChange,
-      today: this.#listed.listedAt,
+      unassigned,
+      asked: planUpdate(found, relativeTargets(found, await ledger.relativeTargets()), [], undefined).changes,
+      keepOldDays: keepOld,
+      ...wishes,
+      now,
     }
-    this.#unassigned = unassigned.length
     this.plan = planRotation(this.#input)
-    const { skipped, moot, goesOnSince } = this.plan
-    if (named.length > 0 && goesOnSince === null && moot.length === 0 && skipped.length > 0) {
-      const whys = skipped.map(({ name, why }) => `${name} ${why}`).join('; ')
-      throw new UsageError('not_rotatable', `Nothing was changed: ${whys}.`)
+    const { skipped, moot, resumesSince } = this.plan
+    if (mode === 'named' && resumesSince === null && moot.length === 0 && skipped.length > 0) {
+      const whys = skipped.map(({ name, why }) => `${name}: ${why}`).join('; ')
+      throw new UsageError('not_rotatable', `Nothing was changed. ${whys}.`)
     }
     return count(this.plan.changes.length, 'change')
   }
 
   /** Makes the new keys, once it is certain that their secrets can be written. */
   async makeKeys(limits: string, report: (progress: string) => void): Promise<string> {
-    await this.prepareFolders(limits)
     const { ledger, ports } = this.session
+    await this.begin(limits, this.plan.changes.length)
     await ledger.addRotations(newRotations(this.plan, this.#input), ports.now())
-    const people = new Map(this.#input.everybody.map((person) => [person.mqId, person]))
-    const replan: Parameters<typeof settleAndCreate>[2]['replan'] = async (known, refused) =>
+    const people = new Map(this.#input.students.map((person) => [person.mqId, person]))
+    const replan: Replan['replan'] = async (known, refused) =>
       planRotation({
         ...this.#input,
         ...known,
@@ -115,78 +116,47 @@ export class RotateJob extends PlannedJob<RotationPlan, RotateResult['files']> {
     return String(this.run.outcomes.filter(isMade).length)
   }
 
-  /** Whether keys are to get a guardrail, new ones or those of a run that was interrupted. */
-  get assigns(): boolean {
-    const { changes } = this.plan
-    return (
-      this.#unassigned > 0 || changes.some((change) => change.kind === 'create' && change.guardrail !== null)
-    )
-  }
-
-  /** Gives the new keys the guardrails of the old ones. */
-  async assignGuardrails(): Promise<string> {
-    this.#assigned = await assignGuardrails(this.session.ports)
-    this.stoppedBy ??= this.#assigned.stoppedBy
-    return String(this.#assigned.assigned.size)
-  }
-
-  /** Takes the old keys out of use whose new ones are made and have what they are to have. */
+  /** Takes the old keys out of use whose new ones are made, have what they are to have, and are in a file. */
   async retireKeys(report: (progress: string) => void): Promise<string> {
-    const due = this.#due()
-    return this.orStop(async () => {
-      const { ledger, ports } = this.session
-      const onProgress = (done: number) => report(`${done} of ${due.length}`)
-      this.#takenOut = await takeOutOfUse(due, ports, onProgress, { offboarding: false })
-      this.stoppedBy ??= this.#takenOut.stoppedBy
-      await ledger.markRetired([...this.plan.retired, ...this.#takenOut.done], ports.now())
-      return String(this.#takenOut.done.length)
-    })
+    const { ledger, ports } = this.session
+    const isDue = this.#isDue()
+    const due = this.plan.changes.filter(
+      (change): change is DisableKey | DeleteKey =>
+        (change.kind === 'disable' || change.kind === 'delete') && isDue(change),
+    )
+    const onProgress = (done: number) => report(`${done} of ${due.length}`)
+    this.#takenOut = await takeOutOfUse(due, ports, onProgress, { offboarding: false })
+    this.stoppedBy ??= this.#takenOut.stoppedBy
+    const already = this.plan.retired.filter(isDue).map(({ hash }) => hash)
+    await ledger.markRetired([...already, ...this.#takenOut.done], ports.now())
+    return String(this.#takenOut.done.length)
   }
 
-  /** The old keys that may be retired: nothing is left to do for the new ones. */
-  #due(): (DisableKey | DeleteKey)[] {
-    if (this.endedEarly) return []
+  /** Tells of an old key whether nothing is left to do for the one that takes its place. */
+  #isDue(): (old: { mqId: string; hash: string }) => boolean {
+    if (this.endedEarly) return () => false
     const outcomes = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
     const madeBefore = new Map(this.#input.rotations.map(({ oldHash, newHash }) => [oldHash, newHash]))
-    return this.plan.changes.flatMap((change) => {
-      if (change.kind !== 'disable' && change.kind !== 'delete') return []
-      const outcome = outcomes.get(mqIdKey(change.mqId))
-      if (outcome && !isMade(outcome)) return []
-      const newHash = outcome?.hash ?? madeBefore.get(change.hash)
-      return newHash && !this.#assigned.failed.has(newHash) ? [change] : []
-    })
-  }
-
-  /** Writes the secrets of the new keys. */
-  handOut(): Promise<string> {
-    return this.orStop(async () => {
-      const handedOut = await handOut(this.session.ledger, this.run.outcomes)
-      if (!handedOut) return 'no new ones'
-      this.#recovered = handedOut.recovered
-      this.files.apiKeys = handedOut.file
-      return handedOut.file
-    })
+    return ({ mqId, hash }) => {
+      const outcome = outcomes.get(mqIdKey(mqId))
+      if (outcome && !isMade(outcome)) return false
+      const newHash = outcome?.hash ?? madeBefore.get(hash)
+      return newHash !== undefined && newHash !== null && !this.assigned.failed.has(newHash)
+    }
   }
 
   /**
    * Writes limits.csv anew and the snapshot; a row of an old key asks for nothing more. Only then is the run over:
-   * one that ends before is gone on with, and nobody gets a second new key from it.
+   * one that ends before is resumed, and nobody gets a second new key from it.
    */
-  saveFiles(limits: string): Promise<string> {
-    return this.orStop(async () => {
-      const { ledger } = this.session
-      const replaced = new Set((await ledger.knownClass()).replaced.keys())
-      const files = await saveClassFiles(
-        limits,
-        this.#people,
-        this.#takenOut.now(this.run.keys),
-        ledger,
-        replaced,
-      )
-      Object.assign(this.files, files)
-      await ledger.closeRotations(this.plan.moot, new Date())
-      return `${files.limits}, ${files.snapshot}`
-    })
+  async saveFiles(limits: string): Promise<string> {
+    const { ledger } = this.session
+    const replaced = new Set((await ledger.knownClass()).replaced.keys())
+    const keys = this.#takenOut.now(this.run.keys)
+    const files = await saveClassFiles(limits, this.#people, keys, ledger, replaced)
+    Object.assign(this.files, files)
+    await ledger.closeRotations(this.plan.moot, new Date())
+    return `${files.limits}, ${files.snapshot}`
   }
 
   /** What the run tells a person or a script in the end. */
@@ -198,7 +168,7 @@ export class RotateJob extends PlannedJob<RotationPlan, RotateResult['files']> {
       counts: countOutcomes(students),
       deleted: this.run.deleted,
       drift: this.drift,
-      recovered: this.#recovered,
+      recovered: this.recovered,
       files: this.files,
       ...stoppedOf(this.stoppedBy),
       retries: this.session.retries,
@@ -214,6 +184,9 @@ export class RotateJob extends PlannedJob<RotationPlan, RotateResult['files']> {
       // Of several old keys, the one that is still in use counts.
       if (!retired.has(id) || isUnfinished(outcome)) retired.set(id, outcome)
     }
+    const resumed = new Set(
+      this.#input.rotations.flatMap(({ mqId, closedAt }) => (closedAt === null ? [mqIdKey(mqId)] : [])),
+    )
     const meant = new Map(
       [...this.plan.changes, ...this.plan.kept].map((change) => [mqIdKey(change.mqId), change]),
     )
@@ -227,13 +200,15 @@ export class RotateJob extends PlannedJob<RotationPlan, RotateResult['files']> {
         keyName: outcome?.keyName ?? keyName,
         ...(outcome?.hash && { hash: outcome.hash }),
       }
-      const unassigned = this.#assigned.failed.get(outcome?.hash ?? '')
+      const unassigned = this.assigned.failed.get(outcome?.hash ?? '')
       if (unassigned) return { ...of, outcome: 'failed', reason: unassigned }
       const old = retired.get(id)
       if (old && isUnfinished(old))
         return { ...of, outcome: old.outcome, reason: `the old key: ${old.reason ?? 'not reached'}` }
       if (!old && this.#isToBeRetired(id))
         return { ...of, outcome: 'not tried', reason: 'the new key is made, and the old one still in use' }
+      // Old keys that were kept are retired, and nobody gets a new one.
+      if (!outcome && old && !resumed.has(id)) return { ...of, outcome: old.outcome }
       return { ...of, outcome: 'rotated' }
     })
     return [...ofPlan, ...this.#leftAlone().filter(({ mqId }) => !meant.has(mqIdKey(mqId)))]

@@ -7,6 +7,8 @@ import { workThrough } from './workers.js'
 
 /** What one kind of change is made of. */
 export interface Sending<Change extends KeyRef, Answer> {
+  /** Writes down what is about to be sent, all of it. */
+  intend: () => Promise<void>
   send: (change: Change) => Promise<Answer>
   /** After no answer came: what OpenRouter would have said, where the change has come true all the same. */
   lookAgain: (change: Change) => Promise<Answer | undefined>
@@ -22,14 +24,14 @@ export interface Sent {
 }
 
 /**
- * Sends one request for each change, several at a time. What is about to be sent stands in the ledger already, and
- * is dropped from it where OpenRouter has refused it or was never asked. One refusal does not stop the others, unless
- * it would be everybody's.
+ * Sends one request for each change, several at a time. What is about to be sent is written into the ledger first, and
+ * dropped from it where OpenRouter has refused it or was never asked. One refusal does not stop the others, unless it
+ * would be everybody's. Whatever fails, what was done is given back.
  * @param onProgress is told how many changes are done
  */
 export async function sendChanges<Change extends KeyRef, Answer>(
   changes: readonly Change[],
-  { send, lookAgain, confirm }: Sending<Change, Answer>,
+  { intend, send, lookAgain, confirm }: Sending<Change, Answer>,
   ports: RunPorts,
   onProgress: (done: number) => void,
 ): Promise<Sent> {
@@ -55,8 +57,13 @@ export async function sendChanges<Change extends KeyRef, Answer>(
   }
   const sendOne = async (change: Change) => {
     try {
-      const answer = await send(change).catch((error: Error) => ({ error }))
-      await (isError(answer) ? fail(change, answer.error) : conclude(change, answer))
+      let answer: Answer
+      try {
+        answer = await send(change)
+      } catch (error) {
+        return await fail(change, error as Error)
+      }
+      await conclude(change, answer)
     } catch (error) {
       // Only the ledger is left to fail here: nothing more may be changed that cannot be written down.
       result.stoppedBy ??= error as Error
@@ -66,6 +73,10 @@ export async function sendChanges<Change extends KeyRef, Answer>(
     }
   }
   const goOn = () => !ports.stopping.aborted && !result.stoppedBy && !forbidden
+  if (changes.length === 0) return result
+  await intend().catch((error: Error) => {
+    result.stoppedBy = error
+  })
   let rest = await workThrough(changes, ports.concurrency, goOn, sendOne)
   // As in createKeys: a 403 before anything was changed may be everybody's.
   if (forbidden && answered > 0) {
@@ -80,10 +91,6 @@ export async function sendChanges<Change extends KeyRef, Answer>(
     ...rest.map((change): StudentOutcome => ({ ...outcomeOf(change), outcome: 'not tried' })),
   )
   return result
-}
-
-function isError(answer: unknown): answer is { error: Error } {
-  return typeof answer === 'object' && answer !== null && 'error' in answer && answer.error instanceof Error
 }
 
 function outcomeOf({ email, name, mqId, keyName, hash }: KeyRef) {

@@ -1,9 +1,9 @@
-import type { PlannedChange } from '../core/changes.js'
+import type { CreateKey, DeleteLostKey, PlannedChange } from '../core/changes.js'
 import type { Creation } from '../core/creation.js'
+import type { LeftAlone, Settled } from '../core/doubt.js'
 import type { Key } from '../core/key.js'
 import { mqIdKey } from '../core/key-name.js'
 import type { StudentOutcome } from '../core/outcome.js'
-import type { CreateKey, DeleteLostKey, LeftAlone } from '../core/provision-plan.js'
 import type { Person } from '../core/student.js'
 import { OpenRouterError } from '../openrouter/errors.js'
 import { createKeys } from './create-keys.js'
@@ -11,13 +11,8 @@ import type { RunPorts } from './ports.js'
 import { workThrough } from './workers.js'
 
 /** What all plans have in common that settle creations in doubt, and may make keys. */
-export interface CreationPlan {
+export interface CreationPlan extends Settled {
   changes: readonly PlannedChange[]
-  leftAlone: LeftAlone[]
-  /** Journal entries that the listing shows to have made nothing. */
-  absent: number[]
-  /** Journal entries whose lost key is gone. */
-  undone: number[]
 }
 
 /** What a plan is made from anew in each round. */
@@ -52,14 +47,20 @@ export interface Creations {
   stoppedBy?: Error
 }
 
+/** Nothing was made. */
+export const NOTHING_CREATED: Creations = { outcomes: [], deleted: [], keys: [], leftAlone: [] }
+
 /** A creation that stays without an answer so often is left to the next run. */
 const MOST_ROUNDS = 4
 /** A request whose answer was lost may still be at work: it gets this long before the listing is believed. */
 const SETTLE_MS = 500
+/** And this long before it is believed for good: whoever was given another key would have two otherwise. */
+const LATE_MS = 5_000
 
 /**
- * Settles what is in doubt, and makes the keys of a plan; its other changes are left to the caller. Where answers were lost, the listing is read again, a new plan is made from it, and that is
- * applied too: the same step that heals what an earlier run has left behind.
+ * Settles what is in doubt, and makes the keys of a plan; its other changes are left to the caller. Where answers were
+ * lost, the listing is read again, a new plan is made from it, and that is applied too: the same step that heals what
+ * an earlier run has left behind.
  * @param plan what was planned from `keys`, and shown
  * @param onProgress is told how many of how many students are done
  */
@@ -73,6 +74,7 @@ export async function settleAndCreate(
   const outcomes = new Map<string, StudentOutcome>()
   const run: Creations = { outcomes: [], deleted: [], keys: [...keys], leftAlone: plan.leftAlone }
   let round = plan
+  let doubted = false
   for (let n = 1; ; n++) {
     const undone = await undoLost(round, run.keys, ports)
     run.deleted.push(...undone.deleted)
@@ -95,10 +97,12 @@ export async function settleAndCreate(
     run.stoppedBy ??= made.stoppedBy
     for (const outcome of made.outcomes) outcomes.set(mqIdKey(outcome.mqId), outcome)
     const doubts = made.outcomes.some(({ outcome }) => outcome === 'in doubt')
-    if (run.stoppedBy || ports.stopping.aborted || n === MOST_ROUNDS || !(doubts || round.absent.length > 0))
-      break
+    if (run.stoppedBy || ports.stopping.aborted) break
+    const goesOn = n < MOST_ROUNDS && (doubts || round.absent.length > 0)
+    if (!goesOn && (doubts || !doubted)) break
+    doubted = goesOn && (doubts || doubted)
     try {
-      if (doubts) await pause(SETTLE_MS, ports.stopping)
+      await pause(goesOn ? (doubts ? SETTLE_MS : 0) : LATE_MS, ports.stopping)
       const known = await readAgain(ports)
       run.keys = known.keys
       round = await replan(known, refused(outcomes))
@@ -107,7 +111,8 @@ export async function settleAndCreate(
       break
     }
     run.leftAlone = round.leftAlone
-    if (!round.changes.some(isForThisRun) && round.absent.length + round.undone.length === 0) break
+    const isSettled = !round.changes.some(isForThisRun) && round.absent.length + round.undone.length === 0
+    if (isSettled && !doubted) break
   }
   run.outcomes = [...outcomes.values()].map((outcome) => healed(outcome, run.deleted))
   return run

@@ -2,10 +2,10 @@ import type { Ledger } from '../../db/ledger.js'
 import type { StudentKey } from '../../db/student-keys.js'
 import { filterHistory, historyLine } from '../core/history.js'
 import type { Key } from '../core/key.js'
-import { studentRef } from '../core/provision-plan.js'
 import { nextRefill } from '../core/refill.js'
 import type { ShownKey, ShowResult } from '../core/results.js'
 import type { Person } from '../core/student.js'
+import { studentRef } from '../core/student.js'
 import type { OpenRouter } from '../openrouter/client.js'
 
 /** Gathers what there is to know of one student: from OpenRouter what the keys may do now, the rest from the ledger. */

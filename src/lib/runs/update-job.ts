@@ -4,13 +4,13 @@ import type { UpdatePlan } from '../core/update-plan.js'
 import { LimitsJob } from './limits-job.js'
 import type { Listed } from './listing.js'
 import { PlannedJob } from './planned-job.js'
-import { type Updates, updateKeys } from './update-run.js'
+import { NOTHING_UPDATED, type Updates, updateKeys } from './update-run.js'
 
 /** The rows of `update`, in their order; each hands on what it has found, and gives a word about it. */
 export class UpdateJob extends PlannedJob<UpdatePlan, UpdateResult['files']> {
   readonly #limits = new LimitsJob()
   #listed!: Listed
-  updates!: Updates
+  #updates: Updates = NOTHING_UPDATED
 
   /** @throws UsageError where there is no limits.csv; BadFileError with every cell that cannot be read */
   read(limits: string): Promise<string> {
@@ -33,7 +33,7 @@ export class UpdateJob extends PlannedJob<UpdatePlan, UpdateResult['files']> {
    * @param maxChange percent of the class's keys that may be disabled or lowered
    */
   async makePlan(maxChange: number): Promise<string> {
-    const said = await this.#limits.makePlan(this.#listed, { settlePending: true, maxChange })
+    const said = await this.#limits.makePlan(this.#listed, { toApply: true, maxChange })
     this.plan = this.#limits.plan
     this.drift = this.#limits.drift
     return said
@@ -41,35 +41,34 @@ export class UpdateJob extends PlannedJob<UpdatePlan, UpdateResult['files']> {
 
   /** Changes what the plan asks for, once it is certain that it can be written down. */
   async changeKeys(limits: string, report: (progress: string) => void): Promise<string> {
-    await this.prepareFolders(limits)
-    await this.#limits.intendRelative(limits)
     const { changes } = this.plan
-    this.updates = await updateKeys(changes, this.session.ports, (done) =>
+    await this.begin(limits, changes.length)
+    await this.#limits.intendRelative(limits)
+    this.#updates = await updateKeys(changes, this.session.ports, (done) =>
       report(`${done} of ${changes.length}`),
     )
-    this.stoppedBy ??= this.updates.stoppedBy
-    return String(this.updates.changed.size)
+    this.stoppedBy ??= this.#updates.stoppedBy
+    return String(this.#updates.changed.size)
   }
 
   /** Whether the run has not come to its end, or does not know what is so now: limits.csv then stays as it is. */
   override get endedEarly(): boolean {
-    return super.endedEarly || this.updates.outcomes.some(({ outcome }) => outcome === 'in doubt')
+    return super.endedEarly || this.#updates.outcomes.some(({ outcome }) => outcome === 'in doubt')
   }
 
   /** Writes limits.csv anew with what is so now, and the snapshot. */
-  saveFiles(limits: string): Promise<string> {
-    return this.orStop(async () => {
-      await this.#limits.save(limits, this.updates.changed)
-      this.files.limits = limits
-      await this.#limits.forgetReached(this.updates.changed)
-      this.files.snapshot = await this.#limits.saveSnapshot(this.updates.changed)
-      return `${limits}, ${this.files.snapshot}`
-    })
+  async saveFiles(limits: string): Promise<string> {
+    const { changed } = this.#updates
+    await this.#limits.save(limits, changed)
+    this.files.limits = limits
+    await this.#limits.forgetReached(changed)
+    this.files.snapshot = await this.#limits.saveSnapshot(changed)
+    return `${limits}, ${this.files.snapshot}`
   }
 
   /** What the run tells a person or a script in the end. */
   result(): UpdateResult {
-    const { outcomes: students } = this.updates
+    const { outcomes: students } = this.#updates
     return {
       plan: this.plan,
       students,

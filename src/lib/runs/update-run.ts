@@ -1,7 +1,7 @@
 import type { Change } from '../../db/keys.js'
+import type { UpdateKey } from '../core/changes.js'
 import type { Key } from '../core/key.js'
 import { limitText, resetText, sameLimit } from '../core/money.js'
-import type { UpdateKey } from '../core/update-plan.js'
 import type { KeyChange } from '../openrouter/client.js'
 import type { RunPorts } from './ports.js'
 import { type Sent, sendChanges } from './send-changes.js'
@@ -11,6 +11,9 @@ export interface Updates extends Sent {
   /** The keys that OpenRouter has answered about, as they are now. */
   changed: Map<string, Key>
 }
+
+/** Nothing was changed. */
+export const NOTHING_UPDATED: Updates = { outcomes: [], changed: new Map() }
 
 /**
  * Changes keys. What is about to be sent is written down first, so that a change whose answer is lost stands in
@@ -26,10 +29,10 @@ export async function updateKeys(
 ): Promise<Updates> {
   const { ledger, openRouter, now } = ports
   const changed = new Map<string, Key>()
-  await ledger.intendChanges(changes.flatMap(logged), now(), { offboarding })
   const sent = await sendChanges<UpdateKey, Key>(
     changes,
     {
+      intend: () => ledger.intendChanges(changes.flatMap(logged), now(), { offboarding }),
       send: (change) => openRouter.updateKey(change.hash, requested(change)),
       lookAgain: async (change) => {
         const key = await openRouter.findKey(change.hash)
@@ -37,9 +40,10 @@ export async function updateKeys(
         return key && !mismatch(change, key) ? key : undefined
       },
       confirm: async (change, key) => {
+        if (key.hash !== change.hash)
+          return { outcome: 'failed', reason: 'OpenRouter answered about another key' }
         changed.set(key.hash, key)
-        const trueNow = logged(change).filter((entry) => cameTrue(entry, key))
-        await ledger.recordChanges(trueNow, key, now())
+        await ledger.recordChanges(cameTrue(change, key), key, now())
         const reason = mismatch(change, key)
         return reason === undefined ? { outcome: 'updated' } : { outcome: 'failed', reason }
       },
@@ -87,15 +91,15 @@ function logged({ hash: keyHash, limit, disabled, limitReset }: UpdateKey): Chan
   return rows
 }
 
-/** What a key says of each action, in the words of the changelog. */
-const SAYS: Record<string, (key: Key) => string | null> = {
-  update_limit: ({ limit }) => limitText(limit),
-  update_disabled: ({ disabled }) => String(disabled),
-  update_limit_reset: ({ limitReset }) => limitReset,
-}
-
-function cameTrue({ action, newValue }: Change, key: Key): boolean {
-  return newValue === SAYS[action]?.(key)
+/** The changelog's rows of what a change has come to, which may be something else than was asked for. */
+function cameTrue(change: UpdateKey, { limit, disabled, limitReset }: Key): Change[] {
+  const { limit: ofLimit, disabled: ofDisabled, limitReset: ofReset } = change
+  return logged({
+    ...change,
+    ...(ofLimit && { limit: { from: ofLimit.from, to: limit } }),
+    ...(ofDisabled && { disabled: { from: ofDisabled.from, to: disabled } }),
+    ...(ofReset && { limitReset: { from: ofReset.from, to: limitReset } }),
+  }).filter(({ oldValue, newValue }) => oldValue !== newValue)
 }
 
 /** What is not as it was asked for, or undefined. */

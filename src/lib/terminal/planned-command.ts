@@ -4,6 +4,7 @@ import type { Drift } from '../core/results.js'
 import type { Agreed, Safety } from '../core/safety.js'
 import { BaseCommand } from './base-command.js'
 import { askConsent } from './consent.js'
+import { errorLines } from './error-view.js'
 import {
   concurrencyFlag,
   dbFlag,
@@ -40,6 +41,8 @@ export interface Story<Plan extends Planned, Result extends Applied> {
     readonly drift: readonly Drift[]
     /** Why the run ended before its time, where it did. */
     readonly stoppedBy: Error | undefined
+    /** Does the work of a row that applies the plan; an error then stops the run, which still ends in good order. */
+    apply(work: () => Promise<string | undefined>): Promise<string | undefined>
     result(): Result
   }
   /** The rows that end with a plan, and change nothing. */
@@ -80,7 +83,11 @@ export abstract class PlannedCommand extends BaseCommand {
     if (dryRun) return plan
     const always = alwaysAsk && plan.changes.length > 0
     await askConsent(plan.safety, { yes, force, always, mayAsk: !this.jsonEnabled() }, interrupt)
-    await runPipeline(toApply, {}, this.progress())
+    const rows = toApply.map((row) => ({
+      ...row,
+      run: (...[, report]: Parameters<typeof row.run>) => job.apply(() => row.run({}, report)),
+    }))
+    await runPipeline(rows, {}, this.progress())
     const result = job.result()
     this.print(showResult(result))
     this.conclude(result, interrupt, job.stoppedBy)
@@ -104,7 +111,7 @@ export abstract class PlannedCommand extends BaseCommand {
       this.remark([`Interrupted: ${rest}`], 'yellow')
       process.exitCode = signal
     } else if (stoppedBy) {
-      this.remark([`Error: ${stoppedBy.message}`, rest], 'red')
+      this.remark([...errorLines(stoppedBy), rest], 'red')
       process.exitCode = 1
     } else if (unfinished > 0) {
       this.remark([rest], 'yellow')

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { UpdateKey, UpdatePlan } from '../../../src/lib/core/update-plan.js'
+import type { UpdateKey } from '../../../src/lib/core/changes.js'
+import type { UpdatePlan } from '../../../src/lib/core/update-plan.js'
 import { refreshView, updatePlanView, updateView } from '../../../src/lib/terminal/views/update-view.js'
 
 const ADA = { email: 'ada@example.edu', name: 'Ada Quill', mqId: '1' }

@@ -30,6 +30,11 @@ export function offboardPlanView(
       ({ name, keyName, why }) =>
         `${name}: ${keyName} is left alone, since ${why}. class-keys provision says more.`,
     ),
+    ...(plan.madeElsewhere > 0
+      ? [
+          `${count(plan.madeElsewhere, 'of these keys was', 'of these keys were')} made elsewhere. If another class uses the same account, it may be using them.`,
+        ]
+      : []),
     ...safetyLines(plan.safety),
     ...(dryRun ? [DRY_RUN] : ['']),
   ]

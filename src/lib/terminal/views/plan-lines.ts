@@ -3,6 +3,7 @@ import { sentence } from '../../core/history.js'
 import { isUnfinished, type OutcomeKind, type StudentOutcome } from '../../core/outcome.js'
 import type { Drift } from '../../core/results.js'
 import { graveWords, massiveWords, type Safety } from '../../core/safety.js'
+import type { SecondKey } from '../../core/second-keys.js'
 import { count } from '../../core/words.js'
 
 /** How a plan ends that is only shown. */
@@ -14,6 +15,17 @@ export function driftLines(drift: readonly Drift[]): string[] {
     (change) =>
       `Changed without class-keys: ${change.keyName}: ${sentence(change).replace(', not by class-keys', '')}.`,
   )
+}
+
+const IN_COMMON = {
+  address: 'the same address',
+  mq_id: 'the same MQ ID but for zeros',
+  name: 'the same name',
+}
+
+/** What a person should know of a student who seems to have a key under another MQ ID. */
+export function secondKeyLine({ name, mqId, keyName, because }: SecondKey): string {
+  return `${name} seems to have a key already: ${keyName} is of somebody with ${IN_COMMON[because]} who is not on the roster. Was the MQ ID changed? If the old one is right, put it back into the roster. If the new one is, give that key a name that ends in _${mqId} in OpenRouter; it is theirs then.`
 }
 
 /** One line for each lost key that a plan deletes. */

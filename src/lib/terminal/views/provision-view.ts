@@ -1,6 +1,7 @@
 import { formatLimit, formatUsd, type Usd } from '../../core/money.js'
-import type { ProvisionPlan, Spending } from '../../core/provision-plan.js'
+import type { ProvisionPlan } from '../../core/provision-plan.js'
 import type { ProvisionResult } from '../../core/results.js'
+import type { Spending } from '../../core/spending.js'
 import { count } from '../../core/words.js'
 import { type Column, tableLines } from '../table.js'
 import {
@@ -11,6 +12,7 @@ import {
   lostLines,
   outcomeLines,
   safetyLines,
+  secondKeyLine,
 } from './plan-lines.js'
 
 const CREATES: readonly Column[] = [
@@ -50,10 +52,7 @@ export function provisionPlanView(
   return [
     ...lines,
     `Plan: ${count(creates.length, 'key')} to make${guardrail ? `, with the guardrail ${guardrail.name}` : ''}${enables.length > 0 ? `, ${enables.length} to enable again` : ''}; ${count(plan.keyHolders.length, 'student')} already ${plan.keyHolders.length === 1 ? 'has' : 'have'} one.`,
-    ...plan.namesakes.map(
-      ({ name, mqId, keyName }) =>
-        `${name} gets a new key, though there is ${keyName}, of somebody of the same name who is not on the roster. Was the MQ ID corrected? Then give that key a name that ends in _${mqId} in OpenRouter first.`,
-    ),
+    ...plan.secondKeys.map(secondKeyLine),
     ...(dryRun ? standing(plan) : []),
     `The class could then spend ${spendingText(plan.spending)}${plan.balance === null ? '' : `; the account has ${formatUsd(cents(plan.balance))} left`}.`,
     ...safetyLines(plan.safety),

@@ -30,29 +30,34 @@ export function rotatePlanView(
   const creates = plan.changes.filter((change) => change.kind === 'create')
   const retires = plan.changes.filter((change) => change.kind === 'disable' || change.kind === 'delete')
   const fate = new Map([
-    ...retires.map(({ mqId, kind }) => [mqId, kind === 'delete' ? 'deleted' : 'disabled'] as const),
-    ...plan.kept.map(({ mqId, until }) => [mqId, `kept until ${localMinute(until)}`] as const),
+    ...retires.map(({ hash, kind }) => [hash, kind === 'delete' ? 'deleted' : 'disabled'] as const),
+    ...plan.kept.map(({ hash, until }) => [hash, `kept until ${localMinute(until)}`] as const),
   ])
-  const fresh = new Set(creates.map(({ mqId }) => mqId))
+  const replaced = new Set(creates.map(({ replaces }) => replaces))
   const rows = [
     ...creates.map((c) => [
       c.email,
       c.keyName,
       formatLimit(c.limit),
       c.limitReset ?? '',
-      fate.get(c.mqId) ?? '',
+      fate.get(c.replaces ?? '') ?? 'disabled already',
     ]),
-    ...retires
-      .filter(({ mqId }) => !fresh.has(mqId))
-      .map(({ email, mqId }) => [email, 'made already', '', '', fate.get(mqId) ?? '']),
+    ...[...retires, ...plan.kept]
+      .filter(({ hash }) => !replaced.has(hash))
+      .map(({ email, hash }) => [email, 'made already', '', '', fate.get(hash) ?? '']),
   ]
   return [
-    ...(plan.goesOnSince === null
+    ...(plan.resumesSince === null
       ? []
-      : [`This goes on with what was begun ${localMinute(plan.goesOnSince)} and interrupted.`]),
+      : [`This resumes the run that was begun ${localMinute(plan.resumesSince)} and interrupted.`]),
     ...lostLines(plan.changes),
     ...(rows.length > 0 ? tableLines(COLUMNS, rows, width) : []),
     ...plan.skipped.map(({ name, email, why }) => `${name} (${email}): no new key, ${why}.`),
+    ...plan.notOnRoster.map(({ name, email }) => `${name} (${email}) is not on the roster.`),
+    ...plan.overtaken.map(
+      ({ name, email }) =>
+        `${name} (${email}): what limits.csv asks of the old key has not been applied, and is taken out of the file. Run class-keys update first, or write it into the row of the new key afterwards.`,
+    ),
     `Plan: ${count(creates.length, 'key')} to make, ${count(retires.length, 'old key')} to retire.`,
     ...safetyLines(plan.safety),
     ...(dryRun ? [DRY_RUN] : ['']),

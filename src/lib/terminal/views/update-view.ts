@@ -1,6 +1,7 @@
-import { formatLimit, resetText } from '../../core/money.js'
+import type { UpdateKey } from '../../core/changes.js'
+import { formatLimit, type LimitReset, resetText } from '../../core/money.js'
 import type { RefreshResult, UpdateResult } from '../../core/results.js'
-import type { UpdateKey, UpdatePlan } from '../../core/update-plan.js'
+import type { UpdatePlan } from '../../core/update-plan.js'
 import { count } from '../../core/words.js'
 import { type Column, tableLines } from '../table.js'
 import { DRY_RUN, driftLines, fileLines, outcomeLines, safetyLines } from './plan-lines.js'
@@ -60,10 +61,10 @@ export function refreshView(result: RefreshResult, width: number | undefined): s
 
 function changeTable(changes: readonly UpdateKey[], width: number | undefined): string[] {
   if (changes.length === 0) return []
-  const rows = changes.map(({ email, name, limit, disabled, limitReset }) => [
+  const rows = changes.map(({ email, name, limit, disabled, limitReset, refills }) => [
     email,
     name,
-    limit ? `${formatLimit(limit.from)} → ${formatLimit(limit.to)}` : '',
+    limit ? `${formatLimit(limit.from)} → ${formatLimit(limit.to)}${perPeriod(refills)}` : '',
     limitReset ? `${resetText(limitReset.from)} → ${resetText(limitReset.to)}` : '',
     disabled ? `${disabled.from} → ${disabled.to}` : '',
   ])
@@ -71,6 +72,11 @@ function changeTable(changes: readonly UpdateKey[], width: number | undefined): 
   const shown = <Cell>(cells: readonly Cell[]) =>
     cells.filter((_, i) => i !== RESET || changes.some(({ limitReset }) => limitReset))
   return [...tableLines(shown(CHANGES), rows.map(shown), width), '']
+}
+
+/** A limit that refills is as much in each period: five dollars more of it may be a lot more in a term. */
+function perPeriod(refills: LimitReset): string {
+  return refills === null ? '' : ` ${refills}`
 }
 
 function unmatchedLines(plan: UpdatePlan): string[] {
