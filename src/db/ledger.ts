@@ -184,11 +184,6 @@ export class Ledger {
     return this.#read(offboardedHashes)
   }
 
-  /** Whose the keys are that the ledger knows: MQ IDs by hash. */
-  async keyHolders(): Promise<Map<string, string>> {
-    return this.#read(readHolders)
-  }
-
   /** The hashes of the keys whose secret is here. */
   async secretHashes(): Promise<Set<string>> {
     return this.#read(secretHashes)

@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm'
+import { eq, inArray, or, sql } from 'drizzle-orm'
 import { mqIdKey } from '../lib/core/key-name.js'
 import type { Person } from '../lib/core/student.js'
 import { ledgerTime } from '../lib/core/times.js'
@@ -43,8 +43,20 @@ export function readStudents(db: Db): Person[] {
   )
 }
 
+/** So many people are looked for one by one: a new key must not cost a look at everybody. */
+const FEW = 50
+
+/** The rows of people, by MQ ID, and of whoever has their addresses; of many people, all rows there are. */
+function rowsOf(db: Db, people: readonly Person[]) {
+  const all = db.select({ email: student.email, mqId: student.mqId }).from(student)
+  if (people.length > FEW) return all.all()
+  const emails = people.map(({ email }) => email)
+  const mqIds = people.map(({ mqId }) => mqIdKey(mqId))
+  return all.where(or(inArray(student.email, emails), inArray(sql`lower(${student.mqId})`, mqIds))).all()
+}
+
 function moveAddresses(db: Db, people: readonly Person[]): void {
-  const rows = db.select({ email: student.email, mqId: student.mqId }).from(student).all()
+  const rows = rowsOf(db, people)
   const addressOf = new Map(
     rows.flatMap(({ email, mqId }) => (mqId === null ? [] : [[mqIdKey(mqId), email] as const])),
   )

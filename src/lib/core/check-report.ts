@@ -1,25 +1,32 @@
+import type { KnownClass } from './class-people.js'
+import type { Creation } from './creation.js'
+import { settle } from './doubt.js'
 import { isExpired, type Key } from './key.js'
 import { mqIdOfKeyName } from './key-name.js'
-import type { Matching } from './matching.js'
+import type { HeldBy, Matching } from './matching.js'
 import type { CheckResult, Drift, MatchedKey, OrphanedKey } from './results.js'
 import type { Rotation } from './rotation-plan.js'
+import { secondKeys } from './second-keys.js'
 import { isPastMark, keyStatus } from './status.js'
-import type { Person } from './student.js'
-import { type StudentRef, studentRef } from './student.js'
+import { isPlaceholder, type Person, type StudentRef, studentRef } from './student.js'
 
 /** What `check` has found out. */
 export interface CheckFindings {
   keys: readonly Key[]
   matching: Matching
   now: Date
-  /** Hashes of the keys that the ledger knows of people who are not on the roster. */
-  known: ReadonlySet<string>
   /** Hashes of the keys whose secret is in the ledger. */
   secretHere: ReadonlySet<string>
   /** The rotations that something is left to do for. */
-  rotations?: readonly Rotation[]
-  /** People with a creation whose answer was never committed. */
-  inDoubt: readonly Person[]
+  rotations: readonly Rotation[]
+  /** Journal entries of creations that may still have left a key behind. */
+  creations: readonly Creation[]
+  /** Hashes of the keys that have not got the guardrail that they were made for. */
+  unguarded: ReadonlySet<string>
+  /** What the ledger knows of the class. */
+  known: KnownClass
+  /** The roster. */
+  roster: readonly Person[]
   /** What has changed without this tool since the last check. */
   drift: readonly Drift[]
   /** Percent of the limit from which on a key is worth a look; undefined for none. */
@@ -28,7 +35,7 @@ export interface CheckFindings {
 
 /** What `check` tells of its findings, without the files and the retries. */
 export function checkReport(findings: CheckFindings): Omit<CheckResult, 'roster' | 'files' | 'retries'> {
-  const { keys, matching, now, warnAt, rotations = [] } = findings
+  const { keys, matching, now, warnAt, rotations, creations, secretHere, roster } = findings
   const retiring = new Map(
     rotations.flatMap(({ newHash, oldHash, retiredAt, retireAt }) =>
       newHash !== null && retiredAt === null ? [[oldHash, retireAt] as const] : [],
@@ -39,11 +46,23 @@ export function checkReport(findings: CheckFindings): Omit<CheckResult, 'roster'
     matchedKey(
       student,
       key,
-      keyStatus(student, key, { now, warnAt, enabledKeys: working.get(student) ?? 1 }),
+      keyStatus(student, key, {
+        now,
+        warnAt,
+        enabledKeys: working.get(student) ?? 1,
+        unguarded: findings.unguarded.has(key.hash),
+      }),
       findings,
     ),
   )
-  const orphaned = matching.orphaned.map((key) => orphanedKey(key, findings.known))
+  const doubt = settle(creations, keys, secretHere)
+  const inDoubt = [
+    ...creations.filter(({ state }) => state === 'open' || state === 'undoing'),
+    ...doubt.lost.map(({ creation }) => creation),
+  ]
+  const lost = new Set(doubt.lost.map(({ hash }) => hash))
+  const keyless = matching.keyless.filter(({ email }) => !isPlaceholder(email)).map(studentRef)
+  const orphaned = matching.orphaned.map((key) => orphanedKey(key, findings.known.heldBy))
   const ofKind = (kind: OrphanedKey['kind']) => orphaned.filter((key) => key.kind === kind).length
   return {
     counts: {
@@ -54,12 +73,13 @@ export function checkReport(findings: CheckFindings): Omit<CheckResult, 'roster'
       unknown: ofKind('unknown'),
       foreign: ofKind('foreign'),
       keyless: matching.keyless.length,
-      secretless: matched.filter((key) => !key.secretHere).length,
+      secretless: matched.filter((key) => !key.secretHere && !lost.has(key.hash)).length,
       expired: matched.filter((key) => key.expired).length,
     },
     matched,
     orphaned,
     keyless: matching.keyless.map(studentRef),
+    secondKeys: secondKeys(keyless, roster, { ...findings.known, keys, now }),
     duplicates: matching.duplicates.flatMap(({ student, keys: theirs }) => {
       const hashes = theirs.map((key) => key.hash).filter((hash) => !retiring.has(hash))
       return hashes.length > 1 ? [{ ...studentRef(student), hashes }] : []
@@ -73,7 +93,7 @@ export function checkReport(findings: CheckFindings): Omit<CheckResult, 'roster'
         .filter(({ key }) => !key.disabled && !isExpired(key, now) && isPastMark(key, warnAt))
         .map(({ student }) => studentRef(student)),
     ),
-    inDoubt: distinct(findings.inDoubt.map(studentRef)),
+    inDoubt: distinct(inDoubt.map(({ student }) => studentRef(student))),
     drift: [...findings.drift],
   }
 }
@@ -99,11 +119,8 @@ function matchedKey(
   return { ...studentRef(student), ...figures, expired, secretHere: secretHere.has(hash), status }
 }
 
-function orphanedKey(
-  { name: keyName, hash, usage, limit, disabled }: Key,
-  known: ReadonlySet<string>,
-): OrphanedKey {
-  const kind = known.has(hash) ? 'left' : mqIdOfKeyName(keyName) === undefined ? 'foreign' : 'unknown'
+function orphanedKey({ name: keyName, hash, usage, limit, disabled }: Key, heldBy: HeldBy): OrphanedKey {
+  const kind = heldBy.has(hash) ? 'left' : mqIdOfKeyName(keyName) === undefined ? 'foreign' : 'unknown'
   return { kind, keyName, hash, usage, limit, disabled }
 }
 

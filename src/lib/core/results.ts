@@ -5,6 +5,7 @@ import type { OffboardPlan } from './offboard-plan.js'
 import type { OutcomeKind, Stopped, StudentOutcome } from './outcome.js'
 import type { KeyHolder, ProvisionPlan } from './provision-plan.js'
 import type { RotationPlan } from './rotation-plan.js'
+import type { SecondKey } from './second-keys.js'
 import type { StudentRef } from './student.js'
 import type { UpdatePlan } from './update-plan.js'
 
@@ -43,7 +44,7 @@ export interface MatchedKey extends StudentRef {
   expired: boolean
   /** Whether this ledger holds the secret. */
   secretHere: boolean
-  /** `OK`, or everything that deserves a look: `FIX EMAIL`, `disabled`, `expired`, `over limit`, `84% spent`, `2 keys`. */
+  /** `OK`, or everything that deserves a look: `FIX EMAIL`, `disabled`, `expired`, `over limit`, `84% spent`, `2 keys`, `renamed`, `no guardrail`. */
   status: string
 }
 
@@ -84,7 +85,7 @@ export interface CheckResult {
     unknown: number
     foreign: number
     keyless: number
-    /** Matched keys whose secret is not in this ledger. */
+    /** Matched keys whose secret is not in this ledger, without those of creations in doubt. */
     secretless: number
     expired: number
   }
@@ -92,11 +93,13 @@ export interface CheckResult {
   orphaned: OrphanedKey[]
   /** Students of the roster without any key that has not expired. */
   keyless: StudentRef[]
+  /** Of those, who seems to be somebody who has a key under another MQ ID. */
+  secondKeys: SecondKey[]
   /** Students with more than one key that works, without those in `replaced`. */
   duplicates: (StudentRef & { hashes: string[] })[]
   /** Keys that have been replaced and are still in use; `until` is when a run of `rotate` retires them, ISO 8601, UTC. */
   replaced: (StudentRef & { keyName: string; hash: string; until: string })[]
-  /** Students with a creation whose answer was never committed. */
+  /** Students with a creation whose answer was never committed, or whose key has turned up late. */
   inDoubt: StudentRef[]
   /** Students who have spent as much of their limit as `--warn-at` says. */
   pastMark: StudentRef[]

@@ -1,6 +1,5 @@
 import type { Ledger } from '../../db/ledger.js'
 import { checkReport } from '../core/check-report.js'
-import { mqIdKey } from '../core/key-name.js'
 import type { Matching } from '../core/matching.js'
 import type { CheckResult, Drift } from '../core/results.js'
 import type { Roster } from '../core/roster.js'
@@ -25,23 +24,22 @@ export interface CheckJob {
  */
 export async function reportJob(job: CheckJob, warnAt: number | undefined): Promise<Drift[]> {
   const { ledger, listed, roster } = job
-  const here = new Set(roster?.students.map((student) => mqIdKey(student.mqId)))
-  const ofOthers = [...(await ledger.keyHolders())].filter(([, mqId]) => !here.has(mqIdKey(mqId)))
-  const known = new Set(ofOthers.map(([hash]) => hash))
-  const { matching } = await recordListing(ledger, listed, roster?.students ?? [], { withUsage: true })
+  const students = roster?.students ?? []
+  const { matching } = await recordListing(ledger, listed, students, { withUsage: true })
   // What other commands were the first to see is told here too: whoever watches the class, watches check.
   const { drift, upTo } = await ledger.untoldDrift()
   job.toldUpTo = upTo
-  const unsettled = await ledger.unsettledCreations()
   job.matching = matching
   job.report = checkReport({
     keys: listed.keys,
     matching,
     now: listed.listedAt,
-    known,
     secretHere: await ledger.secretHashes(),
     rotations: await ledger.unfinishedRotations(),
-    inDoubt: unsettled.filter(({ state }) => state !== 'absent').map(({ student }) => student),
+    creations: await ledger.unsettledCreations(),
+    unguarded: new Set((await ledger.unassignedKeys()).map(({ hash }) => hash)),
+    known: await ledger.knownClass(),
+    roster: students,
     drift,
     warnAt,
   })
