@@ -35,6 +35,10 @@ export default class Check extends BaseCommand {
       max: 100,
       helpValue: 'PERCENT',
     }),
+    'all-gone': Flags.boolean({
+      summary: 'Believe it where none of the keys of the ledger is in the account any more.',
+      default: false,
+    }),
     'exit-code': Flags.boolean({
       summary:
         'Exit with 3 where something has changed without class-keys, or students have no key or are past --warn-at.',
@@ -74,7 +78,7 @@ export default class Check extends BaseCommand {
             title: 'Update the ledger',
             run: async () =>
               count(
-                (await reportJob(job, flags['warn-at'])).length,
+                (await reportJob(job, { warnAt: flags['warn-at'], allGone: flags['all-gone'] })).length,
                 'change from outside',
                 'changes from outside',
               ),

@@ -1,5 +1,5 @@
 import { and, asc, eq, inArray } from 'drizzle-orm'
-import type { Creation, CreationState, KeyRequest } from '../lib/core/creation.js'
+import type { Creation, CreationState, KeyRequest, WrongLimit } from '../lib/core/creation.js'
 import type { Key } from '../lib/core/key.js'
 import { mqIdKey } from '../lib/core/key-name.js'
 import { limitText } from '../lib/core/money.js'
@@ -9,7 +9,7 @@ import { wishGuardrail } from './guardrails.js'
 import { keyWriter, logChanges, markGone } from './keys.js'
 import { setNewKey } from './rotations.js'
 import { readStudents, upsertStudents } from './students.js'
-import { creation, secret } from './tables.js'
+import { changelog, creation, secret } from './tables.js'
 
 /** Writes down that keys are about to be asked for; gives the entries' numbers, in the same order. */
 export function intend(db: Db, requests: readonly KeyRequest[], at: Date): number[] {
@@ -91,6 +91,26 @@ export function startUndoing(db: Db, id: number, lost: Key, at: Date): void {
   if (!known) upsertStudents(db, [{ mqId, email, firstName, lastName }], at)
   keyWriter(db, at)(lost, known?.email ?? email)
   db.update(creation).set({ state: 'undoing', keyHash: lost.hash }).where(eq(creation.id, id)).run()
+}
+
+/** The keys that were made with another limit than was asked for, and whose limit nobody has changed since. */
+export function wrongLimits(db: Db): WrongLimit[] {
+  const { keyHash: hash, action, newValue } = changelog
+  const actions = ['provisioned', 'update_limit', 'observed_limit']
+  const said = new Map<string | null, string | null>()
+  const log = db.select({ hash, action, newValue }).from(changelog).where(inArray(action, actions)).all()
+  for (const row of log) {
+    if (row.action === 'provisioned') said.set(row.hash, row.newValue)
+    else said.delete(row.hash)
+  }
+  const made = db
+    .select({ hash: creation.keyHash, limit: creation.creditLimit })
+    .from(creation)
+    .where(eq(creation.state, 'done'))
+    .all()
+  return made.flatMap(({ hash: ofKey, limit }) =>
+    ofKey !== null && said.has(ofKey) && said.get(ofKey) !== limitText(limit) ? [{ hash: ofKey, limit }] : [],
+  )
 }
 
 /** The hashes of the lost keys whose deletion is under way. */

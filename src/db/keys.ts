@@ -128,6 +128,17 @@ export function offboardedHashes(db: Db): Set<string> {
   return new Set(rows.map((row) => row.hash))
 }
 
+/** The hashes of the keys that are still in OpenRouter as far as the ledger knows. */
+export function hashesThere(db: Db): string[] {
+  const rows = db
+    .select({ hash: key.keyHash })
+    .from(key)
+    .leftJoin(keyState, eq(keyState.keyHash, key.keyHash))
+    .where(isThere)
+    .all()
+  return rows.map((row) => row.hash)
+}
+
 /** Whether a key of the ledger is still in OpenRouter, as far as the ledger knows: a condition for a query that joins key_state. */
 export const isThere = isNull(keyState.goneAt)
 

@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import type { UnassignedKey } from '../lib/core/changes.js'
 import type { KnownClass } from '../lib/core/class-people.js'
-import type { Creation, GuardrailRef, KeyRequest } from '../lib/core/creation.js'
+import type { Creation, GuardrailRef, KeyRequest, WrongLimit } from '../lib/core/creation.js'
 import type { HistoryEntry } from '../lib/core/history.js'
 import type { GoneKey, Key } from '../lib/core/key.js'
 import type { RelativeTarget } from '../lib/core/relative-targets.js'
@@ -16,6 +16,7 @@ import * as guardrails from './guardrails.js'
 import { readHistory } from './history.js'
 import {
   type Change,
+  hashesThere,
   keyWriter,
   logChanges,
   markGone,
@@ -93,6 +94,11 @@ export class Ledger {
     return this.#read(creations.unsettled)
   }
 
+  /** The keys that were made with another limit than was asked for, and whose limit nobody has changed since. */
+  async wrongLimits(): Promise<WrongLimit[]> {
+    return this.#read(creations.wrongLimits)
+  }
+
   /** Commits the answer to a creation: secret, key, student, changelog row and the end of the journal's entry. */
   async completeCreation(
     id: number,
@@ -130,9 +136,9 @@ export class Ledger {
     this.#write((db) => workspaces.writeWorkspace(db, chosen))
   }
 
-  /** Whether the ledger has keys that are still in OpenRouter as far as it knows. */
-  async hasKeys(): Promise<boolean> {
-    return this.#read(workspaces.hasKeys)
+  /** The hashes of the keys that are still in OpenRouter as far as the ledger knows. */
+  async hashesThere(): Promise<string[]> {
+    return this.#read(hashesThere)
   }
 
   /** The keys that were made for a guardrail, and that OpenRouter has not confirmed to have it. */

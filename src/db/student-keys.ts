@@ -1,4 +1,4 @@
-import { asc, eq, isNotNull, sql } from 'drizzle-orm'
+import { asc, eq, isNotNull, max } from 'drizzle-orm'
 import { parseLedgerTime } from '../lib/core/history.js'
 import type { GoneKey } from '../lib/core/key.js'
 import type { UsagePoint } from '../lib/core/results.js'
@@ -58,10 +58,22 @@ export function readGoneKeys(db: Db): GoneKey[] {
     .where(isNotNull(keyState.goneAt))
     .orderBy(asc(student.email), asc(key.createdAt))
     .all()
-  return rows.map(({ mqId, goneAt, usage: spent, ...row }) => ({
+  const spent = rows.length === 0 ? new Map<string, number>() : lastUsage(db)
+  return rows.map(({ mqId, goneAt, ...row }) => ({
     ...row,
     mqId: mqId ?? '',
-    usage: spent ?? undefined,
+    usage: spent.get(row.keyHash),
     goneAt: goneAt ?? '',
   }))
+}
+
+/** What each key had spent when it was looked at for the last time. */
+function lastUsage(db: Db): Map<string, number> {
+  // SQLite takes the other columns from the row with the maximum.
+  const rows = db
+    .select({ hash: usage.keyHash, usage: usage.usage, id: max(usage.id) })
+    .from(usage)
+    .groupBy(usage.keyHash)
+    .all()
+  return new Map(rows.map((row) => [row.hash, row.usage]))
 }

@@ -41,3 +41,10 @@ export interface Creation extends Omit<KeyRequest, 'guardrail'> {
   /** The key that came of it, or that is being deleted; null as long as none is known. */
   keyHash: string | null
 }
+
+/** A key that was made with another limit than was asked for. */
+export interface WrongLimit {
+  hash: string
+  /** What was asked for, US dollars; null is unlimited. */
+  limit: Limit
+}

@@ -20,12 +20,17 @@ export interface CheckJob {
 
 /**
  * Brings the ledger up to the listing, with a usage row for each matched key, and tells what there is to see.
- * @param warnAt percent of the limit from which on a key is worth a look; undefined for none
+ * @param options percent of the limit from which on a key is worth a look, undefined for none; and whether it is
+ *   believed that every key of the ledger is gone
+ * @throws ClassKeysError `other_account`
  */
-export async function reportJob(job: CheckJob, warnAt: number | undefined): Promise<Drift[]> {
+export async function reportJob(
+  job: CheckJob,
+  { warnAt, allGone }: { warnAt: number | undefined; allGone: boolean },
+): Promise<Drift[]> {
   const { ledger, listed, roster } = job
   const students = roster?.students ?? []
-  const { matching } = await recordListing(ledger, listed, students, { withUsage: true })
+  const { matching } = await recordListing(ledger, listed, students, { withUsage: true, allGone })
   // What other commands were the first to see is told here too: whoever watches the class, watches check.
   const { drift, upTo } = await ledger.untoldDrift()
   job.toldUpTo = upTo

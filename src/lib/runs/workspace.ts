@@ -20,7 +20,7 @@ export async function chooseWorkspace(
   }
   const chosen = findWorkspace(await openRouter.workspaces(), words)
   if (chosen.id !== ours?.id) {
-    if (await ledger.hasKeys()) {
+    if ((await ledger.hashesThere()).length > 0) {
       const where = ours ? `the workspace ${ours.name}` : "the account's default workspace"
       throw new UsageError(
         'other_workspace',
