@@ -63,9 +63,9 @@ Whatever happens on the way, run the same command again: it settles what was lef
           toApply: [
             { title: 'Make the keys', run: (_, report) => job.makeKeys(limits, report) },
             {
-              title: 'Enable the keys of those who are back',
-              onlyIf: () => job.enables,
-              run: (_, report) => job.enableKeys(report),
+              title: 'Change keys that are there',
+              onlyIf: () => job.updates,
+              run: (_, report) => job.updateKeys(report),
             },
             {
               title: 'Assign the guardrails',

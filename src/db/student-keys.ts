@@ -48,9 +48,6 @@ export function readGoneKeys(db: Db): GoneKey[] {
       limit: key.creditLimit,
       createdAt: key.createdAt,
       goneAt: keyState.goneAt,
-      usage: sql<
-        number | null
-      >`(SELECT ${usage.usage} FROM ${usage} WHERE ${usage.keyHash} = ${key.keyHash} ORDER BY ${usage.id} DESC LIMIT 1)`,
     })
     .from(key)
     .innerJoin(keyState, eq(keyState.keyHash, key.keyHash))

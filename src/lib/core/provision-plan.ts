@@ -6,14 +6,15 @@ import {
   type KeyRef,
   keyRef,
   type UnassignedKey,
+  type UpdateKey,
 } from './changes.js'
 import { type KnownClass, keysOfClass } from './class-people.js'
-import type { Creation, GuardrailRef } from './creation.js'
+import type { Creation, GuardrailRef, WrongLimit } from './creation.js'
 import { type Settled, settleDoubt } from './doubt.js'
 import { isExpired, type Key } from './key.js'
 import { keyName, mqIdKey } from './key-name.js'
 import { isRenamed, type Match, type Matching, matchKeys } from './matching.js'
-import type { Usd } from './money.js'
+import { sameLimit, type Usd } from './money.js'
 import { assess, type Safety } from './safety.js'
 import { isLikely, type SecondKey, secondKeys } from './second-keys.js'
 import { type Spending, spendingOf } from './spending.js'
@@ -30,8 +31,11 @@ export interface KeyHolder extends StudentRef {
 export interface ProvisionPlan extends Settled {
   version: 1
   command: 'provision'
-  /** Deletions first, then keys of students who are back, then creations in the order of the roster, then guardrails. */
-  changes: (DeleteLostKey | EnableKey | CreateKey | AssignGuardrail)[]
+  /**
+   * Deletions first, then keys of students who are back, limits that came out otherwise than asked for, creations in
+   * the order of the roster, guardrails.
+   */
+  changes: (DeleteLostKey | EnableKey | UpdateKey | CreateKey | AssignGuardrail)[]
   keyHolders: KeyHolder[]
   /** Keys that have been given another name in OpenRouter; the hash tells whose they are. */
   renamed: KeyRef[]
@@ -67,6 +71,8 @@ export interface ProvisionInput {
   guardrail: GuardrailRef | null
   /** Keys of earlier runs that have not got the guardrail that they were made for. */
   unassigned: readonly UnassignedKey[]
+  /** Keys of earlier runs that may spend something else than was asked for. */
+  wrongLimits: readonly WrongLimit[]
   /** Hashes of the keys that `offboard` has disabled. */
   offboarded: ReadonlySet<string>
   /** Hashes of the keys that limits.csv asks to be disabled. */
@@ -89,6 +95,7 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
   const changes: ProvisionPlan['changes'] = [
     ...lost,
     ...enables,
+    ...limitsToSetRight(matching, input),
     ...creates,
     ...missingGuardrails(matching, input),
   ]
@@ -148,6 +155,19 @@ function keysToEnable({ matched }: Matching, { offboarded, heldDisabled, now }: 
     if (all.some(({ key }) => !key.disabled)) return []
     const newest = all.filter(({ key }) => offboarded.has(key.hash) && !heldDisabled.has(key.hash)).at(-1)
     return newest ? [{ kind: 'enable' as const, ...keyRef(newest) }] : []
+  })
+}
+
+/** The keys that were made with another limit than was asked for, by an answer that nobody could act on any more. */
+function limitsToSetRight({ matched }: Matching, { wrongLimits }: ProvisionInput): UpdateKey[] {
+  if (wrongLimits.length === 0) return []
+  const asked = new Map(wrongLimits.map(({ hash, limit }) => [hash, limit]))
+  return matched.flatMap((match) => {
+    const { key } = match
+    const to = asked.get(key.hash)
+    if (to === undefined || sameLimit(to, key.limit)) return []
+    const limit = { from: key.limit, to }
+    return [{ kind: 'update' as const, ...keyRef(match), limit, refills: key.limitReset }]
   })
 }
 

@@ -1,4 +1,4 @@
-import { asUpdate } from '../core/changes.js'
+import { asUpdate, type UpdateKey } from '../core/changes.js'
 import { BadFileError, UsageError } from '../core/errors.js'
 import { mqIdKey } from '../core/key-name.js'
 import type { Usd } from '../core/money.js'
@@ -39,7 +39,7 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
   #listed!: Listed
   #balance: Usd | null = null
   #input!: ProvisionInput
-  #enabled: Updates = NOTHING_UPDATED
+  #updated: Updates = NOTHING_UPDATED
 
   /** @throws UsageError where there is no roster; BadFileError with every problem of a file */
   async read(roster: string, limits: string): Promise<string> {
@@ -88,6 +88,7 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
       expiresAt,
       guardrail: guardrail === undefined ? null : await findGuardrail(openRouter, guardrail),
       unassigned: await ledger.unassignedKeys(),
+      wrongLimits: await ledger.wrongLimits(),
       offboarded: await ledger.offboardedHashes(),
       heldDisabled: new Set(found.flatMap(({ key, target }) => (key && target.disabled ? [key.hash] : []))),
       balance: this.#balance,
@@ -118,27 +119,32 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
     return String(made.length)
   }
 
-  /** Whether the plan enables keys of students who are back. */
-  get enables(): boolean {
-    return this.plan.changes.some(({ kind }) => kind === 'enable')
+  /** The changes to keys that are there. */
+  get #updates(): UpdateKey[] {
+    return this.plan.changes.flatMap((change) =>
+      change.kind === 'enable' ? [asUpdate(change)] : change.kind === 'update' ? [change] : [],
+    )
   }
 
-  /** Enables the keys of students who are back. */
-  async enableKeys(report: (progress: string) => void): Promise<string> {
+  /** Whether the plan changes keys that are there. */
+  get updates(): boolean {
+    return this.#updates.length > 0
+  }
+
+  /** Enables the keys of students who are back, and sets limits right that came out otherwise than asked for. */
+  async updateKeys(report: (progress: string) => void): Promise<string> {
     if (this.endedEarly) return 'not reached'
-    const changes = this.plan.changes.flatMap((change) =>
-      change.kind === 'enable' ? [asUpdate(change)] : [],
-    )
-    this.#enabled = await updateKeys(changes, this.session.ports, (done) =>
+    const changes = this.#updates
+    this.#updated = await updateKeys(changes, this.session.ports, (done) =>
       report(`${done} of ${changes.length}`),
     )
-    this.stoppedBy ??= this.#enabled.stoppedBy
-    return String(this.#enabled.changed.size)
+    this.stoppedBy ??= this.#updated.stoppedBy
+    return String(this.#updated.changed.size)
   }
 
   /** Writes limits.csv anew, with its targets, and the snapshot. */
   async saveFiles(limits: string): Promise<string> {
-    const keys = this.run.keys.map((key) => this.#enabled.changed.get(key.hash) ?? key)
+    const keys = this.run.keys.map((key) => this.#updated.changed.get(key.hash) ?? key)
     const answered: ReadonlySet<string> = new Set()
     const files = await saveClassFiles(limits, this.#students, keys, this.session.ledger, answered)
     Object.assign(this.files, files)
@@ -170,7 +176,7 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
   /** What became of each student, in the order of the roster, then of anybody else. */
   #outcomes(): StudentOutcome[] {
     const changed = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
-    for (const outcome of this.#enabled.outcomes) changed.set(mqIdKey(outcome.mqId), enabledOutcome(outcome))
+    for (const outcome of this.#updated.outcomes) changed.set(mqIdKey(outcome.mqId), this.#asEnabled(outcome))
     const leftAlone = new Map(this.run.leftAlone.map((left) => [mqIdKey(left.mqId), left]))
     const holders = new Map(this.plan.keyHolders.map((holder) => [mqIdKey(holder.mqId), holder]))
     const here = new Set(this.#input.students.map((student) => mqIdKey(student.mqId)))
@@ -193,10 +199,14 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
     // Somebody who has left may still have had a lost key to delete.
     return [...ofRoster, ...this.run.outcomes.filter((outcome) => !here.has(mqIdKey(outcome.mqId)))]
   }
-}
 
-function enabledOutcome(outcome: StudentOutcome): StudentOutcome {
-  return outcome.outcome === 'updated' ? { ...outcome, outcome: 'enabled' } : outcome
+  /** A key that is enabled for a student who is back is more than one that is changed. */
+  #asEnabled(outcome: StudentOutcome): StudentOutcome {
+    const isBack = this.plan.changes.some(
+      (change) => change.kind === 'enable' && change.hash === outcome.hash,
+    )
+    return isBack && outcome.outcome === 'updated' ? { ...outcome, outcome: 'enabled' } : outcome
+  }
 }
 
 function adviceOn(problems: readonly { column?: string }[]): string {

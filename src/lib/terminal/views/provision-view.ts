@@ -35,6 +35,13 @@ export function provisionPlanView(
   const lines = lostLines(plan.changes)
   for (const { name, email, keyName } of enables)
     lines.push(`${name} (${email}) is back: ${keyName} is to be enabled again.`)
+  for (const change of plan.changes) {
+    if (change.kind !== 'update' || !change.limit) continue
+    const { name, email, keyName, limit } = change
+    lines.push(
+      `${name} (${email}): ${keyName} was made with ${formatLimit(limit.from)}, and is to get ${formatLimit(limit.to)} as was asked for.`,
+    )
+  }
   for (const { name, email, keyName, guardrail } of assigns)
     lines.push(`${name} (${email}): ${keyName} is to get the guardrail ${guardrail.name}.`)
   if (creates.length > 0) {
