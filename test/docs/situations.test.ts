@@ -4,10 +4,11 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { isAsShown, readPage, rewritePage, type Shown } from './support/page.js'
 import { openStage } from './support/stage.js'
 
-// Every command of docs/situations is run, and has to print what the page says.
+// Every command of README.md's term and of docs/situations is run, and has to print what the page says.
 // UPDATE=1 npx vitest run test/docs/situations.test.ts writes what is different into the pages.
-const folder = resolve(import.meta.dirname, '../../docs/situations')
-const pages = readdirSync(folder).filter((name) => name.endsWith('.md'))
+const root = resolve(import.meta.dirname, '../..')
+const situations = readdirSync(join(root, 'docs/situations')).filter((name) => name.endsWith('.md'))
+const pages = ['README.md', ...situations.map((name) => `docs/situations/${name}`)]
 const AT_ONCE = 2
 
 /** What went otherwise than a page says: the command, and what it printed. */
@@ -20,7 +21,7 @@ async function follow(page: string): Promise<Otherwise[]> {
   const stage = await openStage()
   const otherwise: Otherwise[] = []
   try {
-    for (const step of readPage(readFileSync(join(folder, page), 'utf8'))) {
+    for (const step of readPage(readFileSync(join(root, page), 'utf8'))) {
       if (step.kind === 'happening') {
         await stage.happen(step.words)
         continue
@@ -47,11 +48,11 @@ const followed = pages.map((page, i) => {
 
 afterAll(() => Promise.all(lanes))
 
-describe.each(followed)('docs/situations/$page', ({ page, result }) => {
+describe.each(followed)('$page', ({ page, result }) => {
   test('prints what it says', async () => {
     const otherwise = await result
     if (process.env.UPDATE) {
-      const path = join(folder, page)
+      const path = join(root, page)
       const now = new Map(otherwise.map(({ shown, printed }) => [shown, printed]))
       writeFileSync(path, rewritePage(readFileSync(path, 'utf8'), now))
       return

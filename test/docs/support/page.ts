@@ -14,6 +14,9 @@ export interface Happening {
   words: string
 }
 
+/** Comments that are the marks of oclif's reference, and nothing that happens. */
+const MARKS = new Set(['commands', 'commandsstop'])
+
 /** What happens on a page, in its order. */
 export function readPage(text: string): (Shown | Happening)[] {
   const steps: (Shown | Happening)[] = []
@@ -21,7 +24,7 @@ export function readPage(text: string): (Shown | Happening)[] {
   let shown: Shown | undefined
   for (const [number, line] of text.split('\n').entries()) {
     const words = /^<!-- (.+) -->$/.exec(line)?.[1]
-    if (!inBlock && words !== undefined) steps.push({ kind: 'happening', words })
+    if (!inBlock && words !== undefined && !MARKS.has(words)) steps.push({ kind: 'happening', words })
     if (!inBlock || line === '```') {
       inBlock = line === '```console'
       shown = undefined

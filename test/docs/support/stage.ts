@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { createSandbox, type Sandbox } from '../../../src/lib/sandbox/sandbox.js'
@@ -8,6 +17,7 @@ import { serve } from '../../../src/lib/sandbox/serve.js'
 import type { SandboxKey } from '../../../src/lib/sandbox/state.js'
 import { MANAGEMENT_KEY, newFolder } from '../../e2e/support/classroom.js'
 import { PROGRAM } from '../../e2e/support/program.js'
+import { ROOT } from '../../support/command.js'
 import { writePythonLedger } from '../../support/python-ledger.js'
 
 const NAMES = [
@@ -36,7 +46,7 @@ export interface Stage {
 }
 
 export async function openStage(): Promise<Stage> {
-  const sandbox = createSandbox({ managementKey: MANAGEMENT_KEY })
+  let sandbox = createSandbox({ managementKey: MANAGEMENT_KEY })
   const base = newFolder()
   const folder = join(base, 'class')
   mkdirSync(folder)
@@ -110,6 +120,13 @@ export async function openStage(): Promise<Stage> {
         writeFileSync(join(folder, 'roster.csv'), roster(Number(count)))
         if (provisioned)
           await must('class-keys init-db && class-keys provision --concurrency 1 && rm api_keys_*')
+      },
+    ],
+    [
+      /^start: example class, (\d+) keys$/,
+      (keys) => {
+        sandbox = createSandbox({ managementKey: MANAGEMENT_KEY, keys: Number(keys) })
+        copyFileSync(join(ROOT, 'examples/roster.csv'), join(folder, 'roster.csv'))
       },
     ],
     [/^start: class of (\d+) of the Python tool$/, (count) => pythonClass(sandbox, folder, Number(count))],
