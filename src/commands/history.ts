@@ -2,7 +2,9 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import type { Ledger } from '../db/ledger.js'
 import { openLedger } from '../db/open.js'
+import { refuseNobody } from '../lib/core/find-student.js'
 import { filterHistory, historyLine } from '../lib/core/history.js'
+import { studentRef } from '../lib/core/provision-plan.js'
 import type { HistoryLine, HistoryResult } from '../lib/core/results.js'
 import { count } from '../lib/core/words.js'
 import { historyCsv } from '../lib/files/history-csv.js'
@@ -51,7 +53,13 @@ export default class History extends BaseCommand {
             title: 'Read the ledger',
             run: async (ctx) => {
               ctx.ledger = await openLedger(flags.db)
-              ctx.entries = filterHistory(await ctx.ledger.history(), filter).map(historyLine)
+              const all = await ctx.ledger.history()
+              if (filter.student !== undefined) {
+                // Somebody to whom nothing has happened yet is no mistake.
+                const known = (await ctx.ledger.students()).map(studentRef)
+                refuseNobody([...known, ...all.flatMap(({ student }) => student ?? [])], filter.student)
+              }
+              ctx.entries = filterHistory(all, filter).map(historyLine)
               return count(ctx.entries.length, 'change')
             },
           },

@@ -79,7 +79,7 @@ describe('what a person sees', () => {
   test('that nothing fits, which is no error', async () => {
     await room.ok(InitDb)
     expect((await room.ok(History)).stdout).toBe('No change fits.\n')
-    expect((await room.ok(History, 'nobody@example.edu', '--json')).json).toEqual({ entries: [] })
+    expect((await room.ok(History, '--json')).json).toEqual({ entries: [] })
   })
 
   test('every change that was seen in the dashboard, in words', async () => {
@@ -143,7 +143,20 @@ describe('whose', () => {
     ['nothing at all', ''],
   ])('nobody, by %s', async (_, words) => {
     await threeDays()
-    expect((await room.ok(History, words, '--json')).json.entries).toEqual([])
+    const { exitCode, stdout, stderr } = await room.run(History, words)
+    const message = `Nobody in the ledger fits ${words}. Give an address, an MQ ID, or a part of the name.`
+    expect([exitCode, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(`Error: ${message}\n`)
+    const { json } = await room.run(History, words, '--json')
+    expect(json).toEqual({ error: { code: 'no_such_student', message, exitCode: 2 } })
+  })
+
+  test('somebody to whom nothing has happened', async () => {
+    await room.ok(InitDb)
+    writeRoster([ada])
+    room.giveKey(ada)
+    await room.ok(Check)
+    expect((await room.ok(History, ada.email)).stdout).toBe('No change fits.\n')
   })
 })
 
@@ -367,7 +380,7 @@ describe('a ledger of the Python tool', () => {
   // Bilal's row has no MQ ID, which is not the same as an empty one that somebody asks for.
   test('has a student without an MQ ID, whom no empty word finds', async () => {
     write()
-    expect((await room.ok(History, '', '--json')).json.entries).toEqual([])
+    expect((await room.run(History, '', '--json')).json.error.code).toBe('no_such_student')
   })
 
   test('goes into CSV with empty cells', async () => {
