@@ -1,14 +1,14 @@
 import { formatLimit, formatUsd } from '../../core/money.js'
 import type { CheckResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
-import { type Column, tableLines } from '../table.js'
+import { type Column, keyNameColumn, tableLines } from '../table.js'
 import { driftLines, localMinute } from './plan-lines.js'
 
 const MATCHED: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
   { title: 'NAME', flexible: true },
   { title: 'MQ ID' },
-  { title: 'KEY NAME', flexible: true },
+  keyNameColumn(),
   { title: 'USAGE', align: 'right' },
   { title: 'LIMIT', align: 'right' },
   { title: 'RESET' },
@@ -16,7 +16,7 @@ const MATCHED: readonly Column[] = [
 ]
 
 const ORPHANED: readonly Column[] = [
-  { title: 'KEY NAME', flexible: true },
+  keyNameColumn(),
   { title: 'USAGE', align: 'right' },
   { title: 'LIMIT', align: 'right' },
   { title: 'KIND' },

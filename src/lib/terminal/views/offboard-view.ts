@@ -1,13 +1,13 @@
 import type { OffboardPlan } from '../../core/offboard-plan.js'
 import type { OffboardResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
-import { type Column, tableLines } from '../table.js'
+import { type Column, keyNameColumn, tableLines } from '../table.js'
 import { DRY_RUN, fileLines, lostLines, outcomeLines, safetyLines } from './plan-lines.js'
 
 const COLUMNS: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
   { title: 'NAME', flexible: true },
-  { title: 'KEY NAME', flexible: true },
+  keyNameColumn(),
   { title: 'CHANGE' },
 ]
 

@@ -2,7 +2,7 @@ import { formatLimit, formatUsd, type Usd } from '../../core/money.js'
 import type { ProvisionPlan, Spending } from '../../core/provision-plan.js'
 import type { ProvisionResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
-import { type Column, tableLines } from '../table.js'
+import { type Column, keyNameColumn, tableLines } from '../table.js'
 import {
   apiKeysLines,
   DRY_RUN,
@@ -15,7 +15,7 @@ import {
 
 const CREATES: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
-  { title: 'KEY NAME', flexible: true },
+  keyNameColumn(),
   { title: 'LIMIT', align: 'right' },
   { title: 'RESET' },
 ]

@@ -2,7 +2,7 @@ import { formatLimit } from '../../core/money.js'
 import type { RotateResult } from '../../core/results.js'
 import type { RotationPlan } from '../../core/rotation-plan.js'
 import { count } from '../../core/words.js'
-import { type Column, tableLines } from '../table.js'
+import { type Column, keyNameColumn, tableLines } from '../table.js'
 import {
   apiKeysLines,
   DRY_RUN,
@@ -15,7 +15,7 @@ import {
 
 const COLUMNS: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
-  { title: 'NEW KEY', flexible: true },
+  keyNameColumn('NEW KEY'),
   { title: 'LIMIT', align: 'right' },
   { title: 'RESET' },
   { title: 'OLD KEY', flexible: true },
