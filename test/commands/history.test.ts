@@ -355,7 +355,7 @@ describe('a ledger of the Python tool', () => {
     expect(json.entries[5].sentence).toBe('the limit was changed from None to $5.00')
     const { stdout } = await room.ok(History)
     expect(stdout.trimEnd().split('\n')).toEqual([
-      '2026-02-20 07:52:27  a key that is not in the ledger: the limit was changed from $1.00 to $2.00',
+      '2026-02-20 07:52:27  key eeeeeeee…: the limit was changed from $1.00 to $2.00',
       '2026-02-19 20:52:27  20260219_Cy Reed_48299999: the limit was changed from $1.00 to $2.00',
       `2026-02-20 07:52:27  Bilal Quill2 (${bilal.email}): the limit was changed from $1.00 to $2.00`,
       '2026-02-19 20:52:27  a key that is not in the ledger: migrated: nothing → v2',

@@ -84,8 +84,8 @@ it('fits the terminal', () => {
 it.each<[string, Partial<CheckResult>, string]>([
   [
     'two keys',
-    { duplicates: [{ ...ADA, hashes: ['a', 'b'] }] },
-    'Ada Quill (ada@example.edu) has 2 enabled keys. Disable all but one through limits.csv.',
+    { duplicates: [{ ...ADA, hashes: ['0123456789abcdef', 'fedcba9876543210'] }] },
+    'Ada Quill (ada@example.edu) has 2 enabled keys (hashes 01234567…, fedcba98…). Disable all but one through limits.csv.',
   ],
   [
     'doubt',
@@ -97,6 +97,30 @@ it.each<[string, Partial<CheckResult>, string]>([
     'drift',
     { drift: [{ action: 'observed_limit', hash: 'h', keyName: 'k', oldValue: '3.00', newValue: '5.00' }] },
     'Changed without class-keys: k: the limit was changed from $3.00 to $5.00.',
+  ],
+  [
+    'drift of a key without a name',
+    {
+      drift: [
+        {
+          action: 'observed_gone',
+          hash: '0123456789abcdef',
+          keyName: null,
+          oldValue: null,
+          newValue: null,
+        },
+      ],
+    },
+    'Changed without class-keys: key 01234567…: the key is gone from OpenRouter.',
+  ],
+  [
+    'a key that is kept',
+    {
+      replaced: [
+        { ...ADA, keyName: 'k', hash: '0123456789abcdef', until: new Date(2026, 10, 30, 9, 5).toISOString() },
+      ],
+    },
+    'Ada Quill (ada@example.edu) has a newer key; k (hash 01234567…) stays in use until 2026-11-30 09:05. From then on class-keys rotate 1 retires it.',
   ],
   [
     'no secrets',

@@ -2,7 +2,7 @@ import { formatLimit, formatUsd } from '../../core/money.js'
 import type { CheckResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
 import { type Column, keyNameColumn, tableLines } from '../table.js'
-import { driftLines, localMinute } from './plan-lines.js'
+import { driftLines, hashStart, localMinute } from './plan-lines.js'
 
 const MATCHED: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
@@ -87,12 +87,12 @@ function remarks(result: CheckResult): string[] {
   for (const { name, email } of result.pastMark) lines.push(`${name} (${email}) is past the mark.`)
   for (const { name, email, hashes } of result.duplicates) {
     lines.push(
-      `${name} (${email}) has ${count(hashes.length, 'enabled key')}. Disable all but one through limits.csv.`,
+      `${name} (${email}) has ${count(hashes.length, 'enabled key')} (hashes ${hashes.map(hashStart).join(', ')}). Disable all but one through limits.csv.`,
     )
   }
-  for (const { name, email, mqId, keyName, until } of result.replaced) {
+  for (const { name, email, mqId, keyName, hash, until } of result.replaced) {
     lines.push(
-      `${name} (${email}) has a newer key; ${keyName} stays in use until ${localMinute(until)}. From then on class-keys rotate ${mqId} retires it.`,
+      `${name} (${email}) has a newer key; ${keyName} (hash ${hashStart(hash)}) stays in use until ${localMinute(until)}. From then on class-keys rotate ${mqId} retires it.`,
     )
   }
   for (const { name, email } of result.inDoubt) {

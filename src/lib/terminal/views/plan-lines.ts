@@ -8,11 +8,21 @@ import { count } from '../../core/words.js'
 /** How a plan ends that is only shown. */
 export const DRY_RUN = 'This was a dry run: nothing was sent, and nothing was written.'
 
+/** The beginning of a key's hash: two keys may have one name, and limits.csv tells them apart by this. */
+export function hashStart(hash: string): string {
+  return `${hash.slice(0, 8)}…`
+}
+
+/** What a key is called, or the beginning of its hash where it has no name. */
+export function keyWords({ keyName, hash }: { keyName: string | null; hash: string }): string {
+  return keyName ?? `key ${hashStart(hash)}`
+}
+
 /** One line for each change that was made without this tool. */
 export function driftLines(drift: readonly Drift[]): string[] {
   return drift.map(
     (change) =>
-      `Changed without class-keys: ${change.keyName}: ${sentence(change).replace(', not by class-keys', '')}.`,
+      `Changed without class-keys: ${keyWords(change)}: ${sentence(change).replace(', not by class-keys', '')}.`,
   )
 }
 
