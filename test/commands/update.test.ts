@@ -269,7 +269,7 @@ describe('a relative target', () => {
     editLimits({ [bilal.email]: { target_limit: '+1' }, [chiara.email]: { target_limit: '+5' } })
     const { stdout } = await room.ok(Update)
     expect(stdout).toContain(
-      `Warning: line 4 (${chiara.email}): its key has no limit that +5 could be added to. The row is left as it is.`,
+      `Warning: line 4 (${chiara.email}): its key has no limit that +5 could be added to. Nothing is done for it.`,
     )
     expect(patches()).toEqual([{ hash: bilals?.hash, body: { limit: 4 } }])
     expect(targets()[2]).toEqual(["'+5", 'unlimited'])
@@ -526,9 +526,9 @@ describe('rows are found', () => {
     const { stdout, exitCode } = await room.run(Update)
     expect(exitCode).toBe(0)
     expect(stdout).toContain(
-      'Warning: line 2 (nobody@x.edu): no key of this address. The row is left as it is.',
+      'Warning: line 2 (nobody@x.edu): no key of this address. Nothing is done for it.',
     )
-    expect(stdout).toContain('Warning: line 3 (f00d): no such key. The row is left as it is.')
+    expect(stdout).toContain('Warning: line 3 (f00d): no such key. Nothing is done for it.')
     expect(stdout).toContain('Updated: 1\n')
     expect(limitOf(bilals)).toBe(5)
     const { json } = await room.ok(Update, '--json')

@@ -21,10 +21,12 @@ const BO_LINE = 'bo@example.edu   Bo Reed    $0.00 → $2.50      false → true
 const UNMATCHED = [
   { line: 4, email: 'cy@example.edu', name: 'Cy', hash: '', why: 'no key of this address' },
   { line: 5, email: '', name: '', hash: 'hx', why: 'no such key' },
+  { line: 6, email: 'di@example.edu', name: '', hash: '', why: 'were the columns sorted apart?' },
 ]
 const WARNINGS = [
-  'Warning: line 4 (cy@example.edu): no key of this address. The row is left as it is.',
-  'Warning: line 5 (hx): no such key. The row is left as it is.',
+  'Warning: line 4 (cy@example.edu): no key of this address. Nothing is done for it.',
+  'Warning: line 5 (hx): no such key. Nothing is done for it.',
+  'Warning: line 6 (di@example.edu): were the columns sorted apart? Nothing is done for it.',
 ]
 const RETRIES = { rateLimited: 0, serverErrors: 0, timeouts: 0, lostConnections: 0 }
 const ROUTINE = {

@@ -76,6 +76,6 @@ function changeTable(changes: readonly UpdateKey[], width: number | undefined): 
 function unmatchedLines(plan: UpdatePlan): string[] {
   return plan.unmatched.map(
     ({ line, email, hash, why }) =>
-      `Warning: line ${line} (${email || hash}): ${why}. The row is left as it is.`,
+      `Warning: line ${line} (${email || hash}): ${why}${why.endsWith('?') ? '' : '.'} Nothing is done for it.`,
   )
 }
