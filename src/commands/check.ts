@@ -38,7 +38,7 @@ export default class Check extends BaseCommand {
     }),
     'exit-code': Flags.boolean({
       summary:
-        'Exit with 3 where something has changed without class-keys, or students have no key or are past --warn-at.',
+        'Exit with 3 if anything was changed without class-keys, or if students have no key or are past --warn-at.',
     }),
   }
 

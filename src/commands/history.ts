@@ -21,7 +21,7 @@ interface Context {
 export default class History extends BaseCommand {
   static override summary = 'Show who changed what, and when.'
   static override description =
-    'Shows the changelog of the ledger, the newest change first: what class-keys did, and what it saw that others had done. Needs neither the network nor a management key, and goes on telling about keys that are deleted.'
+    'Shows the changelog of the ledger, the newest change first: what class-keys did, and what it saw that others had done. Needs neither the network nor a management key, and still tells about keys that have been deleted.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> ada.quill@students.mq.edu.au --since 7d',
@@ -29,7 +29,7 @@ export default class History extends BaseCommand {
   ]
   static override args = {
     student: Args.string({
-      description: "A student's address, MQ ID, or a part of the name; everybody without it.",
+      description: "A student's address, MQ ID, or a part of the name. Without it, everybody.",
     }),
   }
   static override flags = {

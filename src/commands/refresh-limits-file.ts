@@ -21,9 +21,9 @@ interface Context {
 }
 
 export default class RefreshLimitsFile extends BaseCommand {
-  static override summary = 'Write the limits file anew from what OpenRouter says.'
+  static override summary = 'Rewrite the limits file from what OpenRouter says.'
   static override description =
-    'Fetches all keys and writes the limits file with one row for each key of the class. What you have written as targets stays. Lists where target and actual differ. It never changes anything at OpenRouter.'
+    'Fetches all keys and writes the limits file with one row for each key of the class. The targets that you have written stay. Lists where target and actual differ. It never changes anything at OpenRouter.'
   static override examples = ['<%= config.bin %> <%= command.id %>']
   static override flags = { db: dbFlag, roster: rosterFlag, limits: limitsFlag, workspace: workspaceFlag }
 

@@ -11,11 +11,11 @@ import { accountFrom } from '../lib/terminal/settings.js'
 import { rotatePlanView, rotateView } from '../lib/terminal/views/rotate-view.js'
 
 export default class Rotate extends PlannedCommand {
-  static override summary = 'Give students a new key in the place of the one they have.'
+  static override summary = 'Give students a new key in place of the one they have.'
   static override description =
     `For a key that was lost or has leaked: makes the new key first, with the same reset period, expiry and guardrail and with what is left of the budget, and writes its secret into a CSV file; only then is the old key disabled.
 
-Whatever happens on the way, run the same command again: it goes on where the run ended, and nobody gets two new keys.`
+Whatever happens on the way, run the same command again: it goes on where the run stopped, and nobody gets two new keys.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> ada.quill@students.mq.edu.au',
     '<%= config.bin %> <%= command.id %> 48200001 --keep-old 7',
@@ -29,17 +29,17 @@ Whatever happens on the way, run the same command again: it goes on where the ru
   static override flags = {
     ...PlannedCommand.planFlags,
     lost: Flags.boolean({
-      summary: 'Everybody of the class whose secret is not in the ledger.',
+      summary: 'Everybody in the class whose secret is not in the ledger.',
       exclusive: ['all'],
       default: false,
     }),
-    all: Flags.boolean({ summary: 'Everybody of the class.', default: false }),
+    all: Flags.boolean({ summary: 'Everybody in the class.', default: false }),
     'delete-old': Flags.boolean({
       summary: 'Delete the old keys instead of disabling them.',
       default: false,
     }),
     'keep-old': Flags.integer({
-      summary: 'Leave the old keys in use for so many days; a later run of rotate retires them.',
+      summary: 'Leave the old keys in use for this many days; a later run of rotate retires them.',
       min: 1,
       max: 365,
       helpValue: 'DAYS',
@@ -51,7 +51,7 @@ Whatever happens on the way, run the same command again: it goes on where the ru
     const { 'dry-run': dryRun, concurrency, db, limits, lost, all, roster, workspace } = flags
     const students = argv.map(String)
     if (students.length > 0 === (lost || all)) {
-      const message = 'Say who is to get a new key: name students, or take --lost or --all instead.'
+      const message = 'Say who is to get a new key: name students, or use --lost or --all instead.'
       throw new UsageError('nobody_named', message)
     }
     const account = accountFrom(process.env)

@@ -78,7 +78,7 @@ describe('what a person sees', () => {
 
   test('that nothing fits, which is no error', async () => {
     await room.ok(InitDb)
-    expect((await room.ok(History)).stdout).toBe('No change fits.\n')
+    expect((await room.ok(History)).stdout).toBe('No changes match.\n')
     expect((await room.ok(History, '--json')).json).toEqual({ entries: [] })
   })
 
@@ -93,7 +93,7 @@ describe('what a person sees', () => {
     await room.ok(Check)
     const { json } = await room.ok(History, '--json')
     expect(json.entries.map(({ sentence }: { sentence: string }) => sentence)).toEqual([
-      'the key is gone from OpenRouter, not by class-keys',
+      'the key was removed from OpenRouter, not by class-keys',
       'the reset period was changed from daily to none, not by class-keys',
       `the key was renamed from ${keyNameOf(ada)} to 20260301_Ada Q_${ada.mq_id}, not by class-keys`,
       'the limit was changed from $3.00 to unlimited, not by class-keys',
@@ -156,7 +156,7 @@ describe('whose', () => {
     writeRoster([ada])
     room.giveKey(ada)
     await room.ok(Check)
-    expect((await room.ok(History, ada.email)).stdout).toBe('No change fits.\n')
+    expect((await room.ok(History, ada.email)).stdout).toBe('No changes match.\n')
   })
 })
 
@@ -195,7 +195,7 @@ describe('which', () => {
     const one = await room.ok(History, 'bilal', '--action', 'provisioned', '--json')
     expect(one.json.entries).toHaveLength(1)
     const none = await room.ok(History, 'ada', '--since', '1d', '--action', 'update_limit')
-    expect(none.stdout).toBe('No change fits.\n')
+    expect(none.stdout).toBe('No changes match.\n')
   })
 })
 
@@ -269,7 +269,7 @@ test('goes on telling about a key that is deleted, and about a student who left'
   const { json } = await room.ok(History, ada.mq_id, '--json')
   expect(actions(json)).toEqual(['observed_gone', 'update_limit', 'provisioned'])
   expect(json.entries.map((entry: { hash: string }) => entry.hash)).toEqual([hash, hash, hash])
-  expect((await room.ok(History, ada.email)).stdout).toContain('the key is gone from OpenRouter')
+  expect((await room.ok(History, ada.email)).stdout).toContain('the key was removed from OpenRouter')
 })
 
 test('needs neither the network nor a management key, and changes nothing', async () => {
@@ -391,6 +391,6 @@ describe('a ledger of the Python tool', () => {
 
   test('can be without a single change', async () => {
     writePythonLedger('keys.db')
-    expect((await room.ok(History)).stdout).toBe('No change fits.\n')
+    expect((await room.ok(History)).stdout).toBe('No changes match.\n')
   })
 })

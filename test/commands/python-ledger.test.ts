@@ -137,7 +137,9 @@ test('a key without a name is called by the beginning of its hash', async () => 
   })
   writeRoster([ada, bilal])
   const { stdout } = await room.ok(Check)
-  expect(stdout).toContain('Changed without class-keys: key a1b2c3d4…: the key is gone from OpenRouter.\n')
+  expect(stdout).toContain(
+    'Changed without class-keys: key a1b2c3d4…: the key was removed from OpenRouter.\n',
+  )
   expect(stdout).toContain(`: the key was named ${named.name}.\n`)
   expect(stdout).not.toContain('null')
   for (const of of [ada, bilal]) {

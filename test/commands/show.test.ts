@@ -251,7 +251,7 @@ describe('a key that is gone', () => {
     ])
     const { stdout } = await room.ok(Show, ada.email)
     expect(stdout).toContain('  is gone from OpenRouter\n  usage   █\n')
-    expect(stdout).toContain('the key is gone from OpenRouter, not by class-keys')
+    expect(stdout).toContain('the key was removed from OpenRouter, not by class-keys')
   })
 })
 

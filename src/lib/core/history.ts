@@ -92,7 +92,7 @@ export function sentence({
         ? `the key was named ${newValue}, not by class-keys`
         : `the key was renamed from ${oldValue} to ${newValue}, not by class-keys`
     case 'observed_gone':
-      return 'the key is gone from OpenRouter, not by class-keys'
+      return 'the key was removed from OpenRouter, not by class-keys'
     case 'replaced':
       return 'a newer key was made in its place'
     case 'deleted':

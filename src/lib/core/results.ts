@@ -257,7 +257,7 @@ export interface SandboxResult {
   url: string
   /** What OPENROUTER_PROVISIONING_KEY is to be set to; it opens nothing but the sandbox. */
   managementKey: string
-  /** How many keys are there already. */
+  /** How many keys there are to begin with. */
   keys: number
 }
 

@@ -30,5 +30,5 @@ describe('historyView', () => {
     ])
   })
 
-  it('says that nothing fits', () => expect(historyView([])).toEqual(['No change fits.']))
+  it('says that nothing fits', () => expect(historyView([])).toEqual(['No changes match.']))
 })

@@ -62,7 +62,7 @@ describe('updatePlanView', () => {
       BO_LINE,
       '',
       ...WARNINGS,
-      'Plan: 2 keys to change; 7 as asked for already.',
+      'Plan: 2 keys to change; 7 already as asked for.',
       DRY,
     ])
   })
@@ -82,7 +82,7 @@ describe('updatePlanView', () => {
 
   it('shows no table of nothing', () => {
     expect(updatePlanView(plan({ unchanged: 1 }), 80, { dryRun: true })).toEqual([
-      'Plan: 0 keys to change; 1 as asked for already.',
+      'Plan: 0 keys to change; 1 already as asked for.',
       DRY,
     ])
   })
@@ -103,7 +103,7 @@ describe('updateView', () => {
     })
     expect(lines).toEqual([
       'Updated: 1',
-      'As asked for already: 7',
+      'Already as asked for: 7',
       'Failed: 1',
       'In doubt: 2',
       'Not tried: 3',
@@ -122,7 +122,7 @@ describe('updateView', () => {
       files: {},
       retries: RETRIES,
     })
-    expect(lines).toEqual(['Updated: 0', 'As asked for already: 7'])
+    expect(lines).toEqual(['Updated: 0', 'Already as asked for: 7'])
   })
 })
 
@@ -132,7 +132,7 @@ describe('refreshView', () => {
   it('says that nothing is to do', () => {
     expect(refreshView({ plan: plan(), rows: 1, drift: [], files, retries: RETRIES }, 80)).toEqual([
       'Limits: limits.csv (1 key)',
-      'OpenRouter is as the file asks.',
+      'OpenRouter agrees with the file.',
     ])
   })
 
@@ -145,12 +145,12 @@ describe('refreshView', () => {
       'Limits: limits.csv (9 keys)',
       ...WARNINGS,
       '',
-      '2 keys not as the file asks:',
+      '2 keys are not as the file asks:',
       HEADER,
       ADA_LINE,
       BO_LINE,
       '',
-      'class-keys update brings OpenRouter to it; class-keys update --dry-run shows how.',
+      'class-keys update makes OpenRouter agree; class-keys update --dry-run shows how.',
     ])
   })
 })

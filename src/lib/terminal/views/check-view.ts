@@ -41,7 +41,11 @@ export function checkView(result: CheckResult, width: number | undefined): strin
       formatLimit(key.limit),
       key.disabled ? `${KINDS[key.kind]}, disabled` : KINDS[key.kind],
     ])
-    lines.push('', 'Orphaned keys, of no student on the roster:', ...tableLines(ORPHANED, rows, width))
+    lines.push(
+      '',
+      'Orphaned keys, which belong to no student on the roster:',
+      ...tableLines(ORPHANED, rows, width),
+    )
   }
   if (result.matched.length > 0) {
     const rows = result.matched.map((key) => [
@@ -71,7 +75,7 @@ function keylessLines({ keyless, roster }: CheckResult): string[] {
   if (keyless.length === 0 || roster === null) return []
   const names = keyless.slice(0, MOST_NAMES).map(({ name, email }) => `${name} (${email})`)
   const more = keyless.length > MOST_NAMES ? [`${keyless.length - MOST_NAMES} more`] : []
-  return [`Without a key: ${[...names, ...more].join(', ')}. class-keys provision makes them one.`]
+  return [`Without a key: ${[...names, ...more].join(', ')}. class-keys provision makes keys for them.`]
 }
 
 function remarks(result: CheckResult): string[] {
@@ -79,12 +83,14 @@ function remarks(result: CheckResult): string[] {
   const { secretless, expired } = result.counts
   if (secretless > 0) {
     lines.push(
-      `${count(secretless, 'key')} of the class ${secretless === 1 ? 'has' : 'have'} no secret in this ledger: made elsewhere.`,
+      secretless === 1
+        ? '1 key of the class has no secret in this ledger: it was made elsewhere.'
+        : `${secretless} keys of the class have no secret in this ledger: they were made elsewhere.`,
     )
   }
-  if (expired > 0) lines.push(`${count(expired, 'key')} of the class expired.`)
+  if (expired > 0) lines.push(`${count(expired, 'key of the class has', 'keys of the class have')} expired.`)
   lines.push(...driftLines(result.drift), ...keylessLines(result))
-  for (const { name, email } of result.pastMark) lines.push(`${name} (${email}) is past the mark.`)
+  for (const { name, email } of result.pastMark) lines.push(`${name} (${email}) is past the --warn-at mark.`)
   for (const { name, email, hashes } of result.duplicates) {
     lines.push(
       `${name} (${email}) has ${count(hashes.length, 'enabled key')} (hashes ${hashes.map(hashStart).join(', ')}). Disable all but one through limits.csv.`,
@@ -92,7 +98,7 @@ function remarks(result: CheckResult): string[] {
   }
   for (const { name, email, mqId, keyName, hash, until } of result.replaced) {
     lines.push(
-      `${name} (${email}) has a newer key; ${keyName} (hash ${hashStart(hash)}) stays in use until ${localMinute(until)}. From then on class-keys rotate ${mqId} retires it.`,
+      `${name} (${email}) has a newer key; ${keyName} (hash ${hashStart(hash)}) stays in use until ${localMinute(until)}. After that, class-keys rotate ${mqId} retires it.`,
     )
   }
   for (const { name, email } of result.inDoubt) {

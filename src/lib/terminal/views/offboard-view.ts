@@ -25,7 +25,7 @@ export function offboardPlanView(
   return [
     ...lostLines(plan.changes),
     ...(rows.length > 0 ? tableLines(COLUMNS, rows, width) : []),
-    `Plan: ${count(disables, 'key')} to disable${deletes > 0 ? `, ${deletes} to delete` : ''}; ${plan.disabledAlready} disabled already.`,
+    `Plan: ${count(disables, 'key')} to disable${deletes > 0 ? `, ${deletes} to delete` : ''}; ${plan.disabledAlready} already disabled.`,
     ...plan.leftAlone.map(
       ({ name, keyName, why }) =>
         `${name}: ${keyName} is left alone, since ${why}. class-keys provision says more.`,
@@ -42,7 +42,7 @@ export function offboardView(result: OffboardResult): string[] {
     `Disabled: ${counts.disabled ?? 0}`,
     ...(counts.deleted ? [`Deleted: ${counts.deleted}`] : []),
     ...(result.deletedLost.length > 0 ? [`Lost keys deleted: ${result.deletedLost.length}`] : []),
-    `Disabled already: ${plan.disabledAlready}`,
+    `Already disabled: ${plan.disabledAlready}`,
     ...outcomeLines(result),
     ...(files.usage ? [`Usage: ${files.usage}`] : []),
     ...fileLines(files),

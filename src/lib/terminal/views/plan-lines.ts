@@ -31,7 +31,7 @@ export function lostLines(changes: readonly PlannedChange[]): string[] {
   return changes.flatMap((change) =>
     change.kind === 'delete-lost'
       ? [
-          `${change.name} (${change.email}): the lost key ${change.keyName} is to be deleted; nobody has its secret.`,
+          `${change.name} (${change.email}): the lost key ${change.keyName} will be deleted; nobody has its secret.`,
         ]
       : [],
   )
@@ -41,10 +41,8 @@ export function lostLines(changes: readonly PlannedChange[]): string[] {
 export function safetyLines(safety: Safety): string[] {
   const grave = graveWords(safety)
   return [
-    ...(grave === '' ? [] : [`This plan ${grave}: it is applied after a yes, or with --yes.`]),
-    ...(safety.grade === 'massive'
-      ? [`This plan ${massiveWords(safety)}: it is applied with --force only.`]
-      : []),
+    ...(grave === '' ? [] : [`This plan ${grave}: it needs a yes, or --yes.`]),
+    ...(safety.grade === 'massive' ? [`This plan ${massiveWords(safety)}: it needs --force.`] : []),
   ]
 }
 
@@ -89,14 +87,14 @@ export function apiKeysLines({
   const lines: string[] = []
   if (recovered > 0) {
     lines.push(
-      `${count(recovered, 'key')} of an earlier, broken run had never been written to a file; the file below has them too.`,
+      `${count(recovered, 'key')} of an earlier, unfinished run had never been written to a file; the file below has them too.`,
     )
   }
   if (files.apiKeys) {
     lines.push(
       '',
       `API keys: ${files.apiKeys}`,
-      'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys writes it again.',
+      'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys can write it again.',
     )
   }
   return lines

@@ -32,9 +32,9 @@ export function provisionPlanView(
   const assigns = plan.changes.filter((change) => change.kind === 'assign-guardrail')
   const lines = lostLines(plan.changes)
   for (const { name, email, keyName } of enables)
-    lines.push(`${name} (${email}) is back: ${keyName} is to be enabled again.`)
+    lines.push(`${name} (${email}) is back: ${keyName} will be enabled again.`)
   for (const { name, email, keyName, guardrail } of assigns)
-    lines.push(`${name} (${email}): ${keyName} is to get the guardrail ${guardrail.name}.`)
+    lines.push(`${name} (${email}): ${keyName} will get the guardrail ${guardrail.name}.`)
   if (creates.length > 0) {
     const expiring = creates.some((change) => change.expiresAt !== null)
     const rows = creates.map((c) => [
@@ -52,7 +52,7 @@ export function provisionPlanView(
     `Plan: ${count(creates.length, 'key')} to make${guardrail ? `, with the guardrail ${guardrail.name}` : ''}${enables.length > 0 ? `, ${enables.length} to enable again` : ''}; ${count(plan.keyHolders.length, 'student')} already ${plan.keyHolders.length === 1 ? 'has' : 'have'} one.`,
     ...plan.namesakes.map(
       ({ name, mqId, keyName }) =>
-        `${name} gets a new key, though there is ${keyName}, of somebody of the same name who is not on the roster. Was the MQ ID corrected? Then give that key a name that ends in _${mqId} in OpenRouter first.`,
+        `${name} will get a new key, though there is ${keyName}, of somebody with the same name who is not on the roster. Was the MQ ID corrected? Then rename that key in OpenRouter first, so that it ends in _${mqId}.`,
     ),
     ...(dryRun ? standing(plan) : []),
     `The class could then spend ${spendingText(plan.spending)}${plan.balance === null ? '' : `; the account has ${formatUsd(cents(plan.balance))} left`}.`,
@@ -85,7 +85,7 @@ export function provisionView(result: ProvisionResult): string[] {
     `Created: ${counts.created ?? 0}`,
     `Already had one: ${counts['already had one'] ?? 0}`,
     ...(counts.enabled ? [`Enabled again: ${counts.enabled}`] : []),
-    ...(counts.updated ? [`Guardrail made up for: ${counts.updated}`] : []),
+    ...(counts.updated ? [`Guardrail added to earlier keys: ${counts.updated}`] : []),
     ...(result.deleted.length > 0 ? [`Lost keys deleted: ${result.deleted.length}`] : []),
     ...(counts.healed ? [`Healed (a new key for a lost one): ${counts.healed}`] : []),
     ...outcomeLines(result),
@@ -102,7 +102,7 @@ function standing(
   return [
     ...of.placeholders.map(
       ({ name, email }) =>
-        `${name}: ${email} is a placeholder, skipped. Find out the address, then run provision again.`,
+        `${name}: ${email} is a placeholder, so no key is made. Fill in the address, then run provision again.`,
     ),
     ...of.renamed.map(
       ({ name, keyName, mqId }) =>
@@ -114,7 +114,9 @@ function standing(
     ),
     ...(secretless > 0
       ? [
-          `${count(secretless, 'student has', 'students have')} a key whose secret is not in this ledger; it was made elsewhere and is left alone.`,
+          secretless === 1
+            ? '1 student has a key whose secret is not in this ledger; it was made elsewhere and is left alone.'
+            : `${secretless} students have keys whose secrets are not in this ledger; they were made elsewhere and are left alone.`,
         ]
       : []),
   ]

@@ -44,12 +44,12 @@ export function rotatePlanView(
     ]),
     ...retires
       .filter(({ mqId }) => !fresh.has(mqId))
-      .map(({ email, mqId }) => [email, 'made already', '', '', fate.get(mqId) ?? '']),
+      .map(({ email, mqId }) => [email, 'already made', '', '', fate.get(mqId) ?? '']),
   ]
   return [
     ...(plan.goesOnSince === null
       ? []
-      : [`This goes on with what was begun ${localMinute(plan.goesOnSince)} and interrupted.`]),
+      : [`This continues what was begun on ${localMinute(plan.goesOnSince)} and interrupted.`]),
     ...lostLines(plan.changes),
     ...(rows.length > 0 ? tableLines(COLUMNS, rows, width) : []),
     ...plan.skipped.map(({ name, email, why }) => `${name} (${email}): no new key, ${why}.`),
