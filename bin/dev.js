@@ -2,7 +2,7 @@
 // Runs src/ as it stands: without the manifest, which may be stale, and without oclif's own transpiling,
 // which with a newer tsx silently runs the old dist/.
 import { fileURLToPath } from 'node:url'
-import { Config, flush, handle, run, settings } from '@oclif/core'
+import { Config, flush, run, settings } from '@oclif/core'
 import { register } from 'tsx/esm/api'
 
 register()
@@ -11,4 +11,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const { default: pjson } = await import('../package.json', { with: { type: 'json' } })
 const source = JSON.parse(JSON.stringify(pjson).replaceAll('./dist/', './src/'))
 const config = await Config.load({ root, pjson: source, ignoreManifest: true })
-await run(process.argv.slice(2), config).then(() => flush(), handle)
+const { tellUncaught } = await import('../src/lib/terminal/uncaught.ts')
+const argv = process.argv.slice(2)
+await run(argv, config).then(
+  () => flush(),
+  (error) => tellUncaught(error, argv, config),
+)

@@ -6,7 +6,8 @@ import { build } from 'esbuild'
 
 rmSync('dist', { recursive: true, force: true })
 await build({
-  entryPoints: ['src/index.ts', 'src/commands/*.ts', 'src/hooks/*.ts'],
+  entryPoints: ['src/index.ts', 'src/commands/*.ts', 'src/lib/terminal/uncaught.ts'],
+  outbase: 'src',
   outdir: 'dist',
   // Every file of dist/ lies as deep as its source, since the migrations are found from there.
   chunkNames: 'chunks/[name]-[hash]',

@@ -11,6 +11,7 @@ import { fetchKeys } from '../lib/runs/listing.js'
 import { chooseWorkspace } from '../lib/runs/workspace.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag, rosterFlag, workspaceFlag } from '../lib/terminal/flags.js'
+import { listenForInterrupts } from '../lib/terminal/interrupt.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
 import { accountFrom } from '../lib/terminal/settings.js'
 import { terminalWidth } from '../lib/terminal/table.js'
@@ -41,13 +42,15 @@ export default class Check extends BaseCommand {
     }),
     'exit-code': Flags.boolean({
       summary:
-        'Exit with 3 where something has changed without class-keys, or students have no key or are past --warn-at.',
+        'Exit with 3 if anything was changed without class-keys, or if students have no key or are past --warn-at.',
     }),
   }
 
   async run(): Promise<CheckResult> {
     const { flags } = await this.parse(Check)
-    const openRouter = new OpenRouter(accountFrom(process.env))
+    const account = accountFrom(process.env)
+    const interrupt = listenForInterrupts()
+    const openRouter = new OpenRouter(account, { signal: interrupt.stopping })
     const job = {} as CheckJob
     try {
       await runPipeline<CheckJob>(
@@ -63,14 +66,14 @@ export default class Check extends BaseCommand {
             title: 'Open the ledger',
             run: async () => {
               job.ledger = await openLedger(flags.db)
-              await chooseWorkspace(openRouter, job.ledger, flags.workspace)
+              await interrupt.orStop(chooseWorkspace(openRouter, job.ledger, flags.workspace))
               return flags.db
             },
           },
           {
             title: 'Fetch the keys',
             run: async (_, report) => {
-              job.listed = await fetchKeys(openRouter, (n) => report(String(n)))
+              job.listed = await interrupt.orStop(fetchKeys(openRouter, (n) => report(String(n))))
               return String(job.listed.keys.length)
             },
           },
@@ -96,6 +99,7 @@ export default class Check extends BaseCommand {
         this.progress(),
       )
     } finally {
+      interrupt.dispose()
       await job.ledger?.close()
     }
     const files = { snapshot: job.snapshot }

@@ -18,7 +18,7 @@ interface Context {
 }
 
 export default class ExportKeys extends BaseCommand {
-  static override summary = "Write the ledger's keys with their secrets into a file."
+  static override summary = "Write the ledger's keys with their secrets to a file."
   static override description =
     'Needs neither the network nor a management key. A key whose secret this ledger has never held says so in its api_key cell. The file is readable by you alone.'
   static override examples = [
@@ -30,10 +30,10 @@ export default class ExportKeys extends BaseCommand {
     format: Flags.option({
       options: ['csv', 'json'] as const,
       default: 'csv' as const,
-      summary: 'The form of the file.',
+      summary: 'The format of the file.',
     })(),
     output: Flags.string({
-      summary: 'Where to write; an existing file is replaced. By default a new api_keys_TIMESTAMP file.',
+      summary: 'The file to write; an existing one is replaced. By default a new api_keys_TIMESTAMP file.',
       helpValue: 'PATH',
     }),
   }

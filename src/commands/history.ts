@@ -2,8 +2,10 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import type { Ledger } from '../db/ledger.js'
 import { openLedger } from '../db/open.js'
+import { refuseNobody } from '../lib/core/find-student.js'
 import { filterHistory, historyLine } from '../lib/core/history.js'
 import type { HistoryLine, HistoryResult } from '../lib/core/results.js'
+import { studentRef } from '../lib/core/student.js'
 import { count } from '../lib/core/words.js'
 import { historyCsv } from '../lib/files/history-csv.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
@@ -19,7 +21,7 @@ interface Context {
 export default class History extends BaseCommand {
   static override summary = 'Show who changed what, and when.'
   static override description =
-    'Shows the changelog of the ledger, the newest change first: what class-keys did, and what it saw that others had done. Needs neither the network nor a management key, and goes on telling about keys that are deleted.'
+    'Shows the changelog of the ledger, the newest change first: what class-keys did, and what it saw that others had done. Needs neither the network nor a management key, and still tells about keys that have been deleted.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> ada.quill@students.mq.edu.au --since 7d',
@@ -27,7 +29,7 @@ export default class History extends BaseCommand {
   ]
   static override args = {
     student: Args.string({
-      description: "A student's address, MQ ID, or a part of the name; everybody without it.",
+      description: "A student's address, MQ ID, or a part of the name. Without it, everybody.",
     }),
   }
   static override flags = {
@@ -51,7 +53,13 @@ export default class History extends BaseCommand {
             title: 'Read the ledger',
             run: async (ctx) => {
               ctx.ledger = await openLedger(flags.db)
-              ctx.entries = filterHistory(await ctx.ledger.history(), filter).map(historyLine)
+              const all = await ctx.ledger.history()
+              if (filter.student !== undefined) {
+                // Somebody to whom nothing has happened yet is no mistake.
+                const known = (await ctx.ledger.students()).map(studentRef)
+                refuseNobody([...known, ...all.flatMap(({ student }) => student ?? [])], filter.student)
+              }
+              ctx.entries = filterHistory(all, filter).map(historyLine)
               return count(ctx.entries.length, 'change')
             },
           },

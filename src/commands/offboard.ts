@@ -9,11 +9,11 @@ import { accountFrom } from '../lib/terminal/settings.js'
 import { offboardPlanView, offboardView } from '../lib/terminal/views/offboard-view.js'
 
 export default class Offboard extends PlannedCommand {
-  static override summary = 'Take the keys of students who have left out of use, or those of the whole class.'
+  static override summary = 'Disable the keys of students who have left, or those of the whole class.'
   static override description =
-    `Disables the keys that this ledger knows of students who are no longer on the roster; a key that it does not know is never touched. With --end-of-term, writes what everybody has spent, then disables the keys of the whole class.
+    `Disables the keys of students who are no longer on the roster; a key that this ledger does not know is never touched. With --end-of-term, writes what everybody has spent, then disables the keys of the whole class.
 
-A student who comes back gets the old key enabled again by provision.`
+When a student comes back, provision enables the old key again.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> --dry-run',
     '<%= config.bin %> <%= command.id %> --delete',
@@ -26,7 +26,7 @@ A student who comes back gets the old key enabled again by provision.`
       default: false,
     }),
     delete: Flags.boolean({
-      summary: 'Delete the keys in question that are disabled already.',
+      summary: 'Delete those of the keys that are already disabled.',
       default: false,
     }),
   }

@@ -14,7 +14,7 @@ export default class Provision extends PlannedCommand {
   static override description =
     `Gives each student of the roster who has no key, enabled or disabled, one with the roster's budget and reset period, and writes the secrets of the new keys into a CSV file.
 
-A student who was offboarded and is back gets the old key enabled again, which is asked about.
+A student who was offboarded and is back gets the old key enabled again, once you agree.
 
 Whatever happens on the way, run the same command again: it settles what was left in doubt, and nobody ever gets a second key.`
   static override examples = [
@@ -32,7 +32,7 @@ Whatever happens on the way, run the same command again: it settles what was lef
       helpValue: 'NAME',
     }),
     'class-budget': usdFlag({
-      summary: 'Refuse a plan by which the limits of all enabled keys come to more than this.',
+      summary: 'Refuse a plan that brings the limits of all enabled keys to more than this.',
     }),
   }
 

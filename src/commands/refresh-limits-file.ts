@@ -7,6 +7,7 @@ import { fetchKeys, type Listed } from '../lib/runs/listing.js'
 import { chooseWorkspace } from '../lib/runs/workspace.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag, limitsFlag, rosterFlag, workspaceFlag } from '../lib/terminal/flags.js'
+import { listenForInterrupts } from '../lib/terminal/interrupt.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
 import { accountFrom } from '../lib/terminal/settings.js'
 import { terminalWidth } from '../lib/terminal/table.js'
@@ -20,15 +21,17 @@ interface Context {
 }
 
 export default class RefreshLimitsFile extends BaseCommand {
-  static override summary = 'Write the limits file anew from what OpenRouter says.'
+  static override summary = 'Rewrite the limits file from what OpenRouter says.'
   static override description =
-    'Fetches all keys and writes the limits file with one row for each key of the class. What you have written as targets stays. Lists where target and actual differ. It never changes anything at OpenRouter.'
+    'Fetches all keys and writes the limits file with one row for each key of the class. The targets that you have written stay. Lists where target and actual differ. It never changes anything at OpenRouter.'
   static override examples = ['<%= config.bin %> <%= command.id %>']
   static override flags = { db: dbFlag, roster: rosterFlag, limits: limitsFlag, workspace: workspaceFlag }
 
   async run(): Promise<RefreshResult> {
     const { flags } = await this.parse(RefreshLimitsFile)
-    const openRouter = new OpenRouter(accountFrom(process.env))
+    const account = accountFrom(process.env)
+    const interrupt = listenForInterrupts()
+    const openRouter = new OpenRouter(account, { signal: interrupt.stopping })
     const context = { job: new LimitsJob() } as Context
     try {
       await runPipeline<Context>(
@@ -38,7 +41,7 @@ export default class RefreshLimitsFile extends BaseCommand {
             title: 'Open the ledger',
             run: async (ctx) => {
               ctx.ledger = await openLedger(flags.db)
-              await chooseWorkspace(openRouter, ctx.ledger, flags.workspace)
+              await interrupt.orStop(chooseWorkspace(openRouter, ctx.ledger, flags.workspace))
               return flags.db
             },
           },
@@ -46,7 +49,7 @@ export default class RefreshLimitsFile extends BaseCommand {
           {
             title: 'Fetch the keys',
             run: async (ctx, report) => {
-              ctx.listed = await fetchKeys(openRouter, (n) => report(String(n)))
+              ctx.listed = await interrupt.orStop(fetchKeys(openRouter, (n) => report(String(n))))
               return String(ctx.listed.keys.length)
             },
           },
@@ -63,6 +66,7 @@ export default class RefreshLimitsFile extends BaseCommand {
         this.progress(),
       )
     } finally {
+      interrupt.dispose()
       await context.ledger?.close()
     }
     const { job, rows } = context

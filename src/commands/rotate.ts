@@ -12,7 +12,7 @@ import { accountFrom } from '../lib/terminal/settings.js'
 import { rotatePlanView, rotateView } from '../lib/terminal/views/rotate-view.js'
 
 export default class Rotate extends PlannedCommand {
-  static override summary = 'Give students a new key in the place of the one they have.'
+  static override summary = 'Give students a new key in place of the one they have.'
   static override description =
     `For a key that was lost or has leaked: makes the new key first, with the same reset period, expiry and guardrail and with what is left of the budget, and writes its secret into a CSV file; only then is the old key disabled.
 
@@ -30,11 +30,11 @@ Whatever happens on the way, run the same command again: it resumes the run, and
   static override flags = {
     ...PlannedCommand.planFlags,
     lost: Flags.boolean({
-      summary: 'Everybody of the class whose secret is not in the ledger.',
+      summary: 'Everybody in the class whose secret is not in the ledger.',
       exclusive: ['all'],
       default: false,
     }),
-    all: Flags.boolean({ summary: 'Everybody of the class.', default: false }),
+    all: Flags.boolean({ summary: 'Everybody in the class.', default: false }),
     'delete-old': Flags.boolean({
       summary: 'Delete the old keys instead of disabling them.',
       default: false,
@@ -59,7 +59,7 @@ Whatever happens on the way, run the same command again: it resumes the run, and
     const { 'dry-run': dryRun, concurrency, db, due, limits, lost, all, roster, workspace } = flags
     const students = argv.map(String)
     if ((students.length > 0 && !due) === (lost || all || due)) {
-      const message = 'Say who is to get a new key: name students, or take --lost or --all instead.'
+      const message = 'Say who is to get a new key: name students, or use --lost or --all instead.'
       throw new UsageError('nobody_named', message)
     }
     const account = accountFrom(process.env)

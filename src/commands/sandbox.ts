@@ -34,7 +34,12 @@ export default class Sandbox extends BaseCommand {
       min: 0,
       helpValue: 'MS',
     }),
-    keys: Flags.integer({ summary: 'How many keys are there already.', default: 0, min: 0, helpValue: 'N' }),
+    keys: Flags.integer({
+      summary: 'How many keys there are to begin with.',
+      default: 0,
+      min: 0,
+      helpValue: 'N',
+    }),
   }
 
   async run(): Promise<void> {
@@ -73,7 +78,7 @@ async function listen(sandbox: ReturnType<typeof createSandbox>, port: number) {
     return await serve(sandbox, { port })
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
-    const message = `Port ${port} cannot be used (${code}). Name another with --port, or any free one with --port 0.`
+    const message = `Port ${port} cannot be used (${code}). Choose another with --port; --port 0 takes any free one.`
     throw new ClassKeysError('port_taken', message)
   }
 }

@@ -12,6 +12,7 @@ import { showStudent } from '../lib/runs/show-job.js'
 import { chooseWorkspace } from '../lib/runs/workspace.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag, workspaceFlag } from '../lib/terminal/flags.js'
+import { listenForInterrupts } from '../lib/terminal/interrupt.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
 import { accountFrom } from '../lib/terminal/settings.js'
 import { showView } from '../lib/terminal/views/show-view.js'
@@ -44,7 +45,9 @@ export default class Show extends BaseCommand {
 
   async run(): Promise<ShowResult> {
     const { args, flags } = await this.parse(Show)
-    const openRouter = new OpenRouter(accountFrom(process.env))
+    const account = accountFrom(process.env)
+    const interrupt = listenForInterrupts()
+    const openRouter = new OpenRouter(account, { signal: interrupt.stopping })
     const context = {} as Context
     try {
       await runPipeline<Context>(
@@ -53,7 +56,7 @@ export default class Show extends BaseCommand {
             title: 'Read the ledger',
             run: async (ctx) => {
               ctx.ledger = await openLedger(flags.db)
-              await chooseWorkspace(openRouter, ctx.ledger, flags.workspace)
+              await interrupt.orStop(chooseWorkspace(openRouter, ctx.ledger, flags.workspace))
               ctx.student = findStudent(await ctx.ledger.students(), args.student)
               return flags.db
             },
@@ -61,7 +64,8 @@ export default class Show extends BaseCommand {
           {
             title: 'Fetch the keys',
             run: async (ctx) => {
-              ctx.result = await showStudent(ctx.student, ctx.ledger, openRouter, new Date())
+              const shown = showStudent(ctx.student, ctx.ledger, openRouter, new Date())
+              ctx.result = await interrupt.orStop(shown)
               return count(ctx.result.keys.length, 'key')
             },
           },
@@ -73,6 +77,7 @@ export default class Show extends BaseCommand {
       if (flags.reveal) this.print(['', ...(await reveal(context))])
       return context.result
     } finally {
+      interrupt.dispose()
       await context.ledger?.close()
     }
   }

@@ -10,9 +10,9 @@ import { updatePlanView, updateView } from '../lib/terminal/views/update-view.js
 export default class Update extends PlannedCommand {
   static override summary = 'Apply what the limits file asks for.'
   static override description =
-    `For each row of the limits file whose target_limit, target_disabled or target_limit_reset differs from what OpenRouter says, changes the key. An amount is a limit in dollars, unlimited is no limit, and an empty target leaves the key as it is. A limit refills daily, weekly or monthly, or with none never.
+    `For each row of the limits file whose target_limit, target_disabled or target_limit_reset differs from what OpenRouter says, changes the key. An amount is a limit in dollars, unlimited is no limit, and an empty target leaves the key as it is. A limit refills daily, weekly or monthly; with none, it never does.
 
-A target_limit of +5 is five dollars more than now. They are added once, however often the run is broken off or repeated, and then the amount reached stands in the file.
+A target_limit of +5 is five dollars more than now. They are added once, however often the run is interrupted or repeated; the file then shows the new amount.
 
 Rows are found by hash, else by address. A cell that cannot be read stops the run before anything is changed.`
   static override examples = [

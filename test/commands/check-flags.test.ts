@@ -115,7 +115,7 @@ describe('a key of a student on the roster', () => {
       { email: bilal.email, secretHere: false },
     ])
     const { stdout } = await room.ok(Check)
-    expect(stdout).toContain('1 key of the class has no secret in this ledger: made elsewhere.')
+    expect(stdout).toContain('1 key of the class has no secret in this ledger: it was made elsewhere.')
   })
 
   test('is a duplicate where the student has another that works: enabled, and not expired', async () => {
@@ -144,7 +144,7 @@ describe('a key of a student on the roster', () => {
     expect(json.keyless).toEqual([ref(ada)])
     const { stdout } = await room.ok(Check)
     expect(stdout).toContain('Students without a key: 1\n')
-    expect(stdout).toContain('1 key of the class expired.\n')
+    expect(stdout).toContain('1 key of the class has expired.\n')
   })
 
   test('that has expired is as none: provision makes another, once', async () => {
@@ -262,7 +262,7 @@ describe('--warn-at', () => {
       { email: bilal.email, usage: 8, status: '80% spent' },
     ])
     const { stdout } = await room.ok(Check, '--warn-at', '80')
-    expect(stdout).toContain(`Bilal Quill2 (${bilal.email}) is past the mark.\n`)
+    expect(stdout).toContain(`Bilal Quill2 (${bilal.email}) is past the --warn-at mark.\n`)
     expect(stdout).not.toContain(`Ada Quill1 (${ada.email}) is past`)
   })
 

@@ -27,7 +27,7 @@ test('a key that is kept beside its newer one is shown with its day, and is no d
     expect(json.duplicates).toEqual([])
     expect(json.replaced).toMatchObject([{ email: ada.email, hash: old }])
     const { stdout } = await room.ok(Check)
-    expect(stdout).toContain('stays in use until 2026-03-09 10:00. From then on class-keys rotate')
+    expect(stdout).toContain('stays in use until 2026-03-09 10:00. After that, class-keys rotate')
     expect(stdout).not.toContain('enabled key')
   } finally {
     vi.useRealTimers()

@@ -163,12 +163,12 @@ describe('what a person sees', () => {
     room.giveKey(bilal)
     room.giveKey(bilal, { disabled: true })
     const { stdout } = await room.ok(Check)
+    const { json } = await room.ok(Check, '--json')
     expect(stdout).toContain(
-      `Ada Quill1 (${ada.email}) has 2 enabled keys. Disable all but one through limits.csv.`,
+      `Ada Quill1 (${ada.email}) has 2 enabled keys (hashes ${json.duplicates[0].hashes.map((hash: string) => `${hash.slice(0, 8)}…`).join(', ')}). Disable all but one through limits.csv.`,
     )
     expect(stdout.match(/2 keys/g)).toHaveLength(2)
     expect(stdout).not.toContain('Bilal Quill2 (')
-    const { json } = await room.ok(Check, '--json')
     expect(json.duplicates).toHaveLength(1)
     expect(json.duplicates[0]).toMatchObject({ mqId: ada.mq_id })
     expect(json.duplicates[0].hashes.sort()).toEqual([first.hash, second.hash].sort())

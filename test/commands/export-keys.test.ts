@@ -51,7 +51,7 @@ test('writes every key of the ledger with its secret, sorted by address, for the
   expect(stdout).toBe(
     [
       `3 keys written to ${file}.`,
-      '1 of them without a secret: this ledger has never held it, since the key was made elsewhere.',
+      '1 of them has no secret here, since it was made elsewhere.',
       'It holds the secrets: hand each student their own, then delete the file.',
       '',
     ].join('\n'),

@@ -78,8 +78,8 @@ describe('what a person sees', () => {
 
   test('that nothing fits, which is no error', async () => {
     await room.ok(InitDb)
-    expect((await room.ok(History)).stdout).toBe('No change fits.\n')
-    expect((await room.ok(History, 'nobody@example.edu', '--json')).json).toEqual({ entries: [] })
+    expect((await room.ok(History)).stdout).toBe('No changes match.\n')
+    expect((await room.ok(History, '--json')).json).toEqual({ entries: [] })
   })
 
   test('every change that was seen in the dashboard, in words', async () => {
@@ -93,7 +93,7 @@ describe('what a person sees', () => {
     await room.ok(Check)
     const { json } = await room.ok(History, '--json')
     expect(json.entries.map(({ sentence }: { sentence: string }) => sentence)).toEqual([
-      'the key is gone from OpenRouter, not by class-keys',
+      'the key was removed from OpenRouter, not by class-keys',
       'the reset period was changed from daily to none, not by class-keys',
       `the key was renamed from ${keyNameOf(ada)} to 20260301_Ada Q_${ada.mq_id}, not by class-keys`,
       'the limit was changed from $3.00 to unlimited, not by class-keys',
@@ -143,7 +143,20 @@ describe('whose', () => {
     ['nothing at all', ''],
   ])('nobody, by %s', async (_, words) => {
     await threeDays()
-    expect((await room.ok(History, words, '--json')).json.entries).toEqual([])
+    const { exitCode, stdout, stderr } = await room.run(History, words)
+    const message = `Nobody in the ledger fits ${words}. Give an address, an MQ ID, or a part of the name.`
+    expect([exitCode, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(`Error: ${message}\n`)
+    const { json } = await room.run(History, words, '--json')
+    expect(json).toEqual({ error: { code: 'no_such_student', message, exitCode: 2 } })
+  })
+
+  test('somebody to whom nothing has happened', async () => {
+    await room.ok(InitDb)
+    writeRoster([ada])
+    room.giveKey(ada)
+    await room.ok(Check)
+    expect((await room.ok(History, ada.email)).stdout).toBe('No changes match.\n')
   })
 })
 
@@ -182,7 +195,7 @@ describe('which', () => {
     const one = await room.ok(History, 'bilal', '--action', 'provisioned', '--json')
     expect(one.json.entries).toHaveLength(1)
     const none = await room.ok(History, 'ada', '--since', '1d', '--action', 'update_limit')
-    expect(none.stdout).toBe('No change fits.\n')
+    expect(none.stdout).toBe('No changes match.\n')
   })
 })
 
@@ -256,7 +269,7 @@ test('goes on telling about a key that is deleted, and about a student who left'
   const { json } = await room.ok(History, ada.mq_id, '--json')
   expect(actions(json)).toEqual(['observed_gone', 'update_limit', 'provisioned'])
   expect(json.entries.map((entry: { hash: string }) => entry.hash)).toEqual([hash, hash, hash])
-  expect((await room.ok(History, ada.email)).stdout).toContain('the key is gone from OpenRouter')
+  expect((await room.ok(History, ada.email)).stdout).toContain('the key was removed from OpenRouter')
 })
 
 test('needs neither the network nor a management key, and changes nothing', async () => {
@@ -342,7 +355,7 @@ describe('a ledger of the Python tool', () => {
     expect(json.entries[5].sentence).toBe('the limit was changed from None to $5.00')
     const { stdout } = await room.ok(History)
     expect(stdout.trimEnd().split('\n')).toEqual([
-      '2026-02-20 07:52:27  a key that is not in the ledger: the limit was changed from $1.00 to $2.00',
+      '2026-02-20 07:52:27  key eeeeeeee…: the limit was changed from $1.00 to $2.00',
       '2026-02-19 20:52:27  20260219_Cy Reed_48299999: the limit was changed from $1.00 to $2.00',
       `2026-02-20 07:52:27  Bilal Quill2 (${bilal.email}): the limit was changed from $1.00 to $2.00`,
       '2026-02-19 20:52:27  a key that is not in the ledger: migrated: nothing → v2',
@@ -367,7 +380,7 @@ describe('a ledger of the Python tool', () => {
   // Bilal's row has no MQ ID, which is not the same as an empty one that somebody asks for.
   test('has a student without an MQ ID, whom no empty word finds', async () => {
     write()
-    expect((await room.ok(History, '', '--json')).json.entries).toEqual([])
+    expect((await room.run(History, '', '--json')).json.error.code).toBe('no_such_student')
   })
 
   test('goes into CSV with empty cells', async () => {
@@ -378,6 +391,6 @@ describe('a ledger of the Python tool', () => {
 
   test('can be without a single change', async () => {
     writePythonLedger('keys.db')
-    expect((await room.ok(History)).stdout).toBe('No change fits.\n')
+    expect((await room.ok(History)).stdout).toBe('No changes match.\n')
   })
 })

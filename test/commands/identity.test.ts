@@ -56,7 +56,7 @@ describe('a creation in doubt', () => {
     const { stdout } = await room.ok(Provision)
     expect(room.requests('DELETE')).toEqual([])
     expect(room.sandbox.state.keys().map((key) => key.hash)).toEqual(before)
-    expect(stdout).toMatch(/2 students have a key whose secret is not in this ledger/)
+    expect(stdout).toMatch(/2 students have keys whose secrets are not in this ledger/)
   })
 
   test('whose key cannot be deleted keeps its student waiting, also where the roster spells the MQ ID anew', async () => {

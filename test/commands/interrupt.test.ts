@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import Check from '../../src/commands/check.js'
 import InitDb from '../../src/commands/init-db.js'
 import Provision from '../../src/commands/provision.js'
 import RefreshLimitsFile from '../../src/commands/refresh-limits-file.js'
+import Show from '../../src/commands/show.js'
 import Update from '../../src/commands/update.js'
 import { useClassroom } from '../support/classroom.js'
 import { names, only } from '../support/folder.js'
@@ -61,6 +63,10 @@ describe.each(SIGNALS)('%s while keys are made', (signal, code) => {
     expect(stderr).toBe('')
     expect(json.counts.created + json.counts['not tried']).toBe(40)
     expect(json.files).toEqual({ apiKeys: only(/^api_keys_/) })
+    expect(json.stopped).toEqual({
+      code: 'interrupted',
+      message: `Interrupted: ${json.counts.created} of 40 students are done; run the same command again to go on.`,
+    })
   })
 })
 
@@ -72,6 +78,37 @@ test('a signal while the list is read ends the run at once, with nothing changed
   expect(room.requests('POST')).toEqual([])
   room.sandbox.faults.clear()
   await room.ok(Provision)
+})
+
+describe.each([
+  ['check', Check, []],
+  ['refresh-limits-file', RefreshLimitsFile, []],
+  ['show', Show, [people[0]?.email ?? '']],
+] as const)('a signal while %s waits for OpenRouter', (_, command, args) => {
+  test.each([...SIGNALS, ['SIGHUP', 129] as const])(
+    '%s: ends it with nothing half done',
+    async (signal, code) => {
+      await room.ok(Provision)
+      const before = names()
+      const ledger = query('keys.db', 'SELECT count(*) AS n FROM usage')
+      signalAt('GET', 1, signal)
+      const { exitCode, json, stderr } = await room.run(command, ...args, '--json')
+      const message = 'Interrupted; nothing was changed.'
+      expect([exitCode, json, stderr]).toEqual([
+        code,
+        { error: { code: 'interrupted', message, exitCode: code } },
+        '',
+      ])
+      signalAt('GET', 1, signal)
+      const plain = await room.run(command, ...args)
+      expect([plain.exitCode, plain.stdout]).toEqual([code, ''])
+      expect(plain.stderr).toContain(`Error: ${message}\n`)
+      expect(names()).toEqual(before)
+      expect(query('keys.db', 'SELECT count(*) AS n FROM usage')).toEqual(ledger)
+      room.sandbox.faults.clear()
+      await room.ok(command, ...args)
+    },
+  )
 })
 
 test('a signal while limits are changed: what was changed is in the changelog, the rest is done by the next run', async () => {
@@ -100,5 +137,7 @@ test('no listener for signals is left behind by a run, however it ends', async (
   expect((await room.run(Provision)).exitCode).toBe(1)
   expect((await room.run(Update)).exitCode).toBe(1)
   expect((await room.run(Provision, '--roster', 'no-such-file.csv')).exitCode).toBe(2)
+  for (const command of [Check, RefreshLimitsFile]) expect((await room.run(command)).exitCode).toBe(1)
+  expect((await room.run(Show, 'nobody')).exitCode).toBe(2)
   expect(counts()).toEqual(before)
 })

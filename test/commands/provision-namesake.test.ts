@@ -17,7 +17,7 @@ test('a student whose MQ ID was corrected is pointed out before a second key is 
   expect(json.namesakes).toMatchObject([{ mqId: '49999999', keyName: before?.name, hash: before?.hash }])
   const { stdout } = await room.ok(Provision, '--dry-run')
   expect(stdout).toContain(
-    `there is ${before?.name}, of somebody of the same name who is not on the roster. Was the MQ ID corrected?`,
+    `there is ${before?.name}, of somebody with the same name who is not on the roster. Was the MQ ID corrected?`,
   )
   // What the advice says is enough: the key is found then.
   room.sandbox.state.editKey(before?.hash ?? '', { name: '20260219_Ada Quill1_49999999' })

@@ -109,7 +109,7 @@ describe('a key for each student who has none', () => {
     await ready([ada, unknown])
     const { stdout } = await room.ok(Provision)
     expect(stdout).toContain(
-      'Bilal Quill2: bilal@FIXME.mq.edu.au is a placeholder, skipped. Find out the address, then run provision again.',
+      'Bilal Quill2: bilal@FIXME.mq.edu.au is a placeholder, so no key is made. Fill in the address, then run provision again.',
     )
     expect(posts()).toHaveLength(1)
     const { json } = await room.ok(Provision, '--json')
@@ -284,7 +284,7 @@ describe('--dry-run', () => {
     const before = folderState()
     const { stdout } = await room.ok(Provision, '--dry-run')
     expect(stdout).toContain(
-      `Ada Quill1 (${ada.email}): the lost key ${lost.name} is to be deleted; nobody has its secret.`,
+      `Ada Quill1 (${ada.email}): the lost key ${lost.name} will be deleted; nobody has its secret.`,
     )
     expect(stdout).toContain('\nPlan: 1 key to make;')
     expect(folderState()).toEqual(before)
@@ -443,7 +443,7 @@ describe('afterwards', () => {
         'Already had one: 0',
         '',
         `API keys: ${apiKeys}`,
-        'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys writes it again.',
+        'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys can write it again.',
         'Limits: limits.csv',
         `Snapshot: ${snapshot}`,
         '',
@@ -752,7 +752,7 @@ describe('secrets of an earlier, broken run', () => {
     writeRoster([ada, bilal])
     const { stdout } = await room.ok(Provision)
     expect(stdout).toContain(
-      '1 key of an earlier, broken run had never been written to a file; the file below has them too.',
+      '1 key of an earlier, unfinished run had never been written to a file; the file below has them too.',
     )
     expect(readCsv(only(/^api_keys_/)).map((row) => row.email)).toEqual([ada.email, bilal.email])
   })

@@ -5,6 +5,7 @@ import History from '../../src/commands/history.js'
 import Offboard from '../../src/commands/offboard.js'
 import Provision from '../../src/commands/provision.js'
 import Rotate from '../../src/commands/rotate.js'
+import Show from '../../src/commands/show.js'
 import Update from '../../src/commands/update.js'
 import { useClassroom } from '../support/classroom.js'
 import { only } from '../support/folder.js'
@@ -117,4 +118,32 @@ describe.each(Object.keys(DIALECTS) as (keyof typeof DIALECTS)[])('a ledger %s',
       ['update_limit_reset', 'daily', 'weekly'],
     ])
   })
+})
+
+test('a key without a name is called by the beginning of its hash', async () => {
+  const [named, gone] = [room.giveKey(ada), 'a1b2c3d4'.repeat(8)]
+  writePythonLedger('keys.db', {
+    dialect: 'declared with hardly any constraint',
+    students: [ada, bilal].map((of) => ({
+      email: of.email,
+      first: of.first_name,
+      last: of.last_name,
+      mqId: of.mq_id,
+    })),
+    keys: [
+      { hash: named.hash, email: ada.email, name: null, limit: 3 },
+      { hash: gone, email: bilal.email, name: null, limit: 3 },
+    ],
+  })
+  writeRoster([ada, bilal])
+  const { stdout } = await room.ok(Check)
+  expect(stdout).toContain(
+    'Changed without class-keys: key a1b2c3d4…: the key was removed from OpenRouter.\n',
+  )
+  expect(stdout).toContain(`: the key was named ${named.name}.\n`)
+  expect(stdout).not.toContain('null')
+  for (const of of [ada, bilal]) {
+    expect((await room.ok(Show, of.email)).stdout).not.toContain('null')
+    expect((await room.ok(History, of.email)).stdout).not.toContain('null')
+  }
 })

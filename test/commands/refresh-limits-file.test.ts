@@ -39,7 +39,7 @@ test('makes the file from what OpenRouter says: a row for each key of the class,
     [ada.email, 'Ada Quill1', ada.mq_id, '', '3.00', '', 'true', keyNameOf(ada), adas?.hash],
     [bilal.email, 'Bilal Quill2', bilal.mq_id, '', 'unlimited', '', 'false', keyNameOf(bilal), bilals?.hash],
   ])
-  expect(stdout).toBe('Limits: limits.csv (2 keys)\nOpenRouter is as the file asks.\n')
+  expect(stdout).toBe('Limits: limits.csv (2 keys)\nOpenRouter agrees with the file.\n')
   expect(stderr).toMatch(/^Read the limits: 0 rows\n/)
   expect(stderr).toMatch(/Write the limits: limits\.csv\n$/)
 })
@@ -55,12 +55,10 @@ test('keeps targets as they were written, and lists where target and actual diff
     { target_limit: '3.0', actual_limit: '3.00', target_disabled: 'no', actual_disabled: 'true' },
     { target_limit: '$7', actual_limit: 'unlimited', target_disabled: '', actual_disabled: 'false' },
   ])
-  expect(stdout).toContain('2 keys not as the file asks:\n')
+  expect(stdout).toContain('2 keys are not as the file asks:\n')
   expect(stdout).toMatch(new RegExp(`^${ada.email} +Ada Quill1 +(true|yes) → (false|no)`, 'm'))
   expect(stdout).toMatch(new RegExp(`^${bilal.email} +Bilal Quill2 +unlimited → \\$7\\.00`, 'm'))
-  expect(stdout).toContain(
-    'class-keys update brings OpenRouter to it; class-keys update --dry-run shows how.',
-  )
+  expect(stdout).toContain('class-keys update makes OpenRouter agree; class-keys update --dry-run shows how.')
 })
 
 test('gives the same as data with --json', async () => {

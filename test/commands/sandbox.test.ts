@@ -116,7 +116,9 @@ test('a port that is taken is said in words', async () => {
   const machine = await runCommand(Sandbox, ['--port', String(port), '--json'])
   other.close()
   expect(human.exitCode).toBe(1)
-  expect(human.stderr).toContain(`Error: Port ${port} cannot be used (EADDRINUSE). Name another with --port`)
+  expect(human.stderr).toContain(
+    `Error: Port ${port} cannot be used (EADDRINUSE). Choose another with --port`,
+  )
   expect(human.stdout).toBe('')
   expect(machine.json.error).toMatchObject({ code: 'port_taken', exitCode: 1 })
 })

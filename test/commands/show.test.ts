@@ -94,6 +94,7 @@ describe('one student on one screen', () => {
           limitReset: null,
           refillsAt: null,
           expiresAt: null,
+          expired: false,
           usage: 1.25,
           secretHere: true,
           usageOverTime: [{ at: '2026-11-18T01:00:00.000Z', usage: 1.25 }],
@@ -193,6 +194,19 @@ describe('one student on one screen', () => {
     expect((await room.ok(Show, ada.email)).stdout).toContain('  expires 2126-11-30 23:59\n')
     const { json } = await room.ok(Show, ada.email, '--json')
     expect(Date.parse(json.keys[0].expiresAt)).toBe(Date.parse('2126-11-30T12:59:59Z'))
+    expect(json.keys[0].expired).toBe(false)
+  })
+
+  test('that the key has expired, whatever is left of its limit', async () => {
+    await room.ok(InitDb)
+    writeRoster([ada])
+    room.giveKey(ada, { expires_at: new Date('2020-11-30T12:59:59Z') })
+    await room.ok(Check)
+    const { stdout } = await room.ok(Show, ada.email)
+    expect(stdout).toContain('  left    nothing can be spent any more: the key has expired\n')
+    expect(stdout).toMatch(/^ {2}expired 2020-/m)
+    const { json } = await room.ok(Show, ada.email, '--json')
+    expect(json.keys[0]).toMatchObject({ expired: true, limitRemaining: 3 })
   })
 
   // Whoever is in the dashboard may name a key as they like; a terminal must not obey it.
@@ -237,7 +251,7 @@ describe('a key that is gone', () => {
     ])
     const { stdout } = await room.ok(Show, ada.email)
     expect(stdout).toContain('  is gone from OpenRouter\n  usage   █\n')
-    expect(stdout).toContain('the key is gone from OpenRouter, not by class-keys')
+    expect(stdout).toContain('the key was removed from OpenRouter, not by class-keys')
   })
 })
 

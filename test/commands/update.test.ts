@@ -103,7 +103,7 @@ describe('what limits.csv asks for', () => {
     const { stdout } = await room.ok(Update)
     expect(patches()).toEqual([])
     expect(stdout).toMatch(
-      /^Plan: 0 keys to change; 3 as asked for already\.\n\nUpdated: 0\nAs asked for already: 3\n/,
+      /^Plan: 0 keys to change; 3 already as asked for\.\n\nUpdated: 0\nAlready as asked for: 3\n/,
     )
   })
 
@@ -269,7 +269,7 @@ describe('a relative target', () => {
     editLimits({ [bilal.email]: { target_limit: '+1' }, [chiara.email]: { target_limit: '+5' } })
     const { stdout } = await room.ok(Update)
     expect(stdout).toContain(
-      `Warning: line 4 (${chiara.email}): its key has no limit that +5 could be added to. The row is left as it is.`,
+      `Warning: line 4 (${chiara.email}): its key has no limit that +5 could be added to. Nothing is done for it.`,
     )
     expect(patches()).toEqual([{ hash: bilals?.hash, body: { limit: 4 } }])
     expect(targets()[2]).toEqual(["'+5", 'unlimited'])
@@ -526,9 +526,9 @@ describe('rows are found', () => {
     const { stdout, exitCode } = await room.run(Update)
     expect(exitCode).toBe(0)
     expect(stdout).toContain(
-      'Warning: line 2 (nobody@x.edu): no key of this address. The row is left as it is.',
+      'Warning: line 2 (nobody@x.edu): no key of this address. Nothing is done for it.',
     )
-    expect(stdout).toContain('Warning: line 3 (f00d): no such key. The row is left as it is.')
+    expect(stdout).toContain('Warning: line 3 (f00d): no such key. Nothing is done for it.')
     expect(stdout).toContain('Updated: 1\n')
     expect(limitOf(bilals)).toBe(5)
     const { json } = await room.ok(Update, '--json')
@@ -648,10 +648,8 @@ describe('--dry-run', () => {
       new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$5\\.00 +(no|false) → (yes|true)`, 'm'),
     )
     expect(stdout).toMatch(new RegExp(`^${bilal.email} +Bilal Quill2 +\\$3\\.00 → unlimited`, 'm'))
-    expect(stdout).toContain('\nPlan: 2 keys to change; 1 as asked for already.\n')
-    expect(stdout).toContain(
-      '\nThis plan lifts the limit of 1 key: it is applied after a yes, or with --yes.\n',
-    )
+    expect(stdout).toContain('\nPlan: 2 keys to change; 1 already as asked for.\n')
+    expect(stdout).toContain('\nThis plan lifts the limit of 1 key: it needs a yes, or --yes.\n')
     expect(stdout).toContain('This was a dry run: nothing was sent, and nothing was written.')
     const { json } = await room.ok(Update, '--dry-run', '--json')
     expect(json).toMatchObject({ version: 1, command: 'update', unchanged: 1, unmatched: [] })
@@ -790,7 +788,7 @@ describe('afterwards', () => {
     editLimits({ [ada.email]: { target_limit: '5' } })
     const { stdout } = await room.ok(Update)
     expect(stdout).toMatch(new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$5\\.00`, 'm'))
-    expect(stdout).toContain('Updated: 1\nAs asked for already: 2\n')
+    expect(stdout).toContain('Updated: 1\nAlready as asked for: 2\n')
     expect(stdout).toContain('Limits: limits.csv\n')
     expect(stdout).toContain(`Snapshot: ${only(/^snapshot_/)}\n`)
   })

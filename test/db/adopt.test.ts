@@ -163,7 +163,7 @@ test('provision leaves the keys of the Python tool alone, counts them, and makes
   writeRoster([ada, bilal, chiara])
   const { stdout } = await room.ok(Provision)
   expect(stdout).toMatch(/Created: 1\nAlready had one: 2/)
-  expect(stdout).toMatch(/2 students have a key whose secret is not in this ledger/)
+  expect(stdout).toMatch(/2 students have keys whose secrets are not in this ledger/)
   expect(room.requests('POST')).toHaveLength(1)
   expect([...room.requests('PATCH'), ...room.requests('DELETE')]).toEqual([])
 })

@@ -90,6 +90,47 @@ describe('wrong usage: exit code 2, and a sentence on stderr', () => {
     expect(stderr).not.toMatch(STACK)
   })
 
+  test.each([
+    ['help', 'provison'],
+    ['provison', '--help'],
+  ])('the command %s %s, which asks for the help of one that is misspelt', async (...args) => {
+    const { code, stdout, stderr } = await run(args, { cwd: newFolder() })
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toBe(
+      'Error: provison is not a command of class-keys. Did you mean provision? Run class-keys help for all of them.\n',
+    )
+  })
+
+  test.each([
+    [['zzzzqq'], 'zzzzqq is not a command of class-keys. Run class-keys help for the commands.'],
+    [['provision', 'chek'], 'class-keys provision takes no argument chek. Add --help to see what there is.'],
+    [['--frob'], '--frob is not an option of class-keys. Run class-keys help for what there is.'],
+    [
+      ['--json', 'provison'],
+      'The command comes first, then its options: class-keys COMMAND --json. Run class-keys help for the commands.',
+    ],
+    [
+      ['--json'],
+      'The command comes first, then its options: class-keys COMMAND --json. Run class-keys help for the commands.',
+    ],
+    [['check', '--json=yes'], 'Unexpected argument: yes. Add --help to see what there is.'],
+    [['help', '--frob'], 'Nonexistent flag: --frob. Add --help to see what there is.'],
+    [['help', 'provision', '--json'], 'Nonexistent flag: --json. Add --help to see what there is.'],
+    [['autocomplete', 'bash', '--json'], 'Nonexistent flag: --json. Add --help to see what there is.'],
+    [
+      ['autocomplete', 'fish'],
+      'Expected fish to be one of: zsh, bash, powershell. Add --help to see what there is.',
+    ],
+  ])('%j: one sentence, whoever finds the mistake', async (args, message) => {
+    const { code, stdout, stderr } = await run(args, { cwd: newFolder() })
+    expect(code).toBe(2)
+    if (args.some((word) => word.startsWith('--json'))) {
+      expect([JSON.parse(stdout), stderr]).toEqual([{ error: { code: 'usage', message, exitCode: 2 } }, ''])
+    } else {
+      expect([stdout, stderr]).toEqual(['', `Error: ${message}\n`])
+    }
+  })
+
   test('a misspelt command with --json', async () => {
     const { code, stdout } = await run(['chek', '--json'], { cwd: newFolder() })
     expect(code).toBe(2)

@@ -476,7 +476,7 @@ describe('errors tell what happened and what to do', () => {
     [
       '429',
       { kind: 'rate-limit', retryAfter: 3600 },
-      'OpenRouter asks to slow down (429: Rate limit exceeded). Wait a while',
+      'OpenRouter asks us to slow down (429: Rate limit exceeded). Wait a while',
     ],
     ['500', { kind: 'error' }, 'OpenRouter failed (500: Internal server error). Run the same command again'],
     ['HTML, 502', { kind: 'html' }, 'OpenRouter failed (502: an HTML page).'],

@@ -90,7 +90,7 @@ export interface PythonKey {
   hash: string
   label?: string | null
   email: string
-  name: string
+  name: string | null
   limit?: number | null
   disabled?: boolean
 }

@@ -38,8 +38,7 @@ class Probe extends PlannedCommand {
       orStop: <T>(promise: Promise<T>) => promise,
       dispose: () => {},
     }
-    this.conclude({ students }, interrupt, stoppedBy)
-    return { students }
+    return { students, ...this.conclude({ students }, interrupt, stoppedBy) }
   }
 }
 
@@ -174,5 +173,7 @@ describe('how a run ends', () => {
     expect([stderr, exitCode]).toEqual([remark, code])
     const silent = await run('--json')
     expect([silent.stderr, silent.exitCode]).toEqual(['', code])
+    const told = signal && { code: 'interrupted', message: remark.trimEnd() }
+    expect(silent.json.stopped).toEqual(told)
   })
 })

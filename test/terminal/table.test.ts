@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { count } from '../../src/lib/core/words.js'
-import { type Column, tableLines, terminalWidth } from '../../src/lib/terminal/table.js'
+import { type Column, keyNameColumn, tableLines, terminalWidth } from '../../src/lib/terminal/table.js'
 
 const COLUMNS: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
@@ -12,6 +12,8 @@ const COLUMNS: readonly Column[] = [
 ]
 const ADA = ['ada.quill@students.example.edu', '20260219_Ada Quill_48200001', '$3.00', 'OK']
 const BO = ['bo@example.edu', '20260219_Bo Reed_48200002', '$12.50', '']
+
+const MIDDLE = COLUMNS.map((column) => ({ ...column, cut: 'middle' as const }))
 
 describe('tableLines', () => {
   it('aligns the columns, numbers to the right, and leaves no blanks at the end', () => {
@@ -31,6 +33,21 @@ describe('tableLines', () => {
       'ADDRESS                KEY NAME                LIMIT  STATUS',
       'ada.quill@students.e…  20260219_Ada Quill_4…   $3.00  OK',
       'bo@example.edu         20260219_Bo Reed_482…  $12.50',
+    ])
+  })
+
+  it('shortens a key name in the middle, so that the MQ ID stays', () => {
+    const columns = [keyNameColumn(), { title: 'LIMIT', align: 'right' as const }]
+    const rows = [ADA, BO].map(([, name = '', limit = '']) => [name, limit])
+    expect(tableLines(columns, rows, 26)).toEqual([
+      'KEY NAME             LIMIT',
+      '2026…uill_48200001   $3.00',
+      '2026…Reed_48200002  $12.50',
+    ])
+    expect(tableLines(columns, rows, 20)).toEqual([
+      'KEY NAME       LIMIT',
+      '202…48200001   $3.00',
+      '202…48200002  $12.50',
     ])
   })
 
@@ -94,26 +111,33 @@ describe('tableLines', () => {
     expect(line).not.toContain('…')
   })
 
-  it.each([80, 120])('fits %i characters whatever is in the flexible columns', (width) => {
-    const name = fc.oneof(
-      fc.string({ unit: 'grapheme', maxLength: 80 }),
-      fc.string({ unit: fc.constantFrom('王', 'a', ' '), maxLength: 90 }),
-    )
-    const amount = fc.constantFrom('$3.00', 'unlimited', '$1234.50')
-    const status = fc.constantFrom('OK', 'FIX EMAIL, disabled', '')
-    fc.assert(
-      fc.property(fc.array(fc.tuple(name, name, amount, status), { maxLength: 8 }), (rows) => {
-        const lines = tableLines(COLUMNS, rows, width)
-        expect(lines).toHaveLength(rows.length + 1)
-        for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(width)
-        // The last two columns are never shortened.
-        rows.forEach(([, , limit, what], i) => {
-          expect(lines[i + 1]?.endsWith(`${limit}  ${what}`.trimEnd())).toBe(true)
-        })
-      }),
-      { numRuns: 300 },
-    )
-  })
+  it.each([
+    [80, 'end', COLUMNS],
+    [120, 'end', COLUMNS],
+    [80, 'middle', MIDDLE],
+  ] as const)(
+    'fits %i characters whatever is in the flexible columns, cut at the %s',
+    (width, _, columns) => {
+      const name = fc.oneof(
+        fc.string({ unit: 'grapheme', maxLength: 80 }),
+        fc.string({ unit: fc.constantFrom('王', 'a', ' '), maxLength: 90 }),
+      )
+      const amount = fc.constantFrom('$3.00', 'unlimited', '$1234.50')
+      const status = fc.constantFrom('OK', 'FIX EMAIL, disabled', '')
+      fc.assert(
+        fc.property(fc.array(fc.tuple(name, name, amount, status), { maxLength: 8 }), (rows) => {
+          const lines = tableLines(columns, rows, width)
+          expect(lines).toHaveLength(rows.length + 1)
+          for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(width)
+          // The last two columns are never shortened.
+          rows.forEach(([, , limit, what], i) => {
+            expect(lines[i + 1]?.endsWith(`${limit}  ${what}`.trimEnd())).toBe(true)
+          })
+        }),
+        { numRuns: 300 },
+      )
+    },
+  )
 })
 
 it.each([

@@ -11,12 +11,7 @@ export function findStudent<P extends Person>(people: readonly P[], words: strin
   const meant = people.filter((person) => isMeant(studentRef(person), words))
   const exact = meant.filter((person) => isExact(studentRef(person), words))
   const [student, ...others] = exact.length > 0 ? exact : meant
-  if (!student) {
-    throw new UsageError(
-      'no_such_student',
-      `Nobody in the ledger fits ${words}. Give an address, an MQ ID, or a part of the name.`,
-    )
-  }
+  if (!student) throw nobody(words)
   if (others.length > 0) {
     const names = [student, ...others].map((person) => `${studentRef(person).name} (${person.email})`)
     const shown = names.length > 5 ? [...names.slice(0, 5), `${names.length - 5} more`] : names
@@ -26,6 +21,21 @@ export function findStudent<P extends Person>(people: readonly P[], words: strin
     )
   }
   return student
+}
+
+/**
+ * Makes sure that words mean somebody, or several.
+ * @throws UsageError `no_such_student`
+ */
+export function refuseNobody(people: readonly StudentRef[], words: string): void {
+  if (!people.some((person) => isMeant(person, words))) throw nobody(words)
+}
+
+function nobody(words: string): UsageError {
+  return new UsageError(
+    'no_such_student',
+    `Nobody in the ledger fits ${words}. Give an address, an MQ ID, or a part of the name.`,
+  )
 }
 
 function isExact(student: StudentRef, words: string): boolean {

@@ -87,9 +87,11 @@ export function sentence({
     case 'observed_limit_reset':
       return `the reset period was changed from ${oldValue ?? 'none'} to ${newValue ?? 'none'}, not by class-keys`
     case 'observed_name':
-      return `the key was renamed from ${oldValue} to ${newValue}, not by class-keys`
+      return oldValue === null
+        ? `the key was named ${newValue}, not by class-keys`
+        : `the key was renamed from ${oldValue} to ${newValue}, not by class-keys`
     case 'observed_gone':
-      return 'the key is gone from OpenRouter, not by class-keys'
+      return 'the key was removed from OpenRouter, not by class-keys'
     case 'assign_guardrail':
       return `the guardrail ${newValue} was assigned`
     case 'replaced':

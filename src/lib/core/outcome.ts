@@ -35,7 +35,7 @@ export interface StudentOutcome extends StudentRef {
   hash?: string
 }
 
-/** Why a run ended before its time. */
+/** Why a run ended before its time: an error that would be everybody's, or `interrupted` by a signal. */
 export interface Stopped {
   code: string
   message: string

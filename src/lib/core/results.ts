@@ -67,7 +67,8 @@ export interface Drift {
   /** `observed_limit`, `observed_disabled`, `observed_limit_reset`, `observed_name`, `observed_gone`. */
   action: string
   hash: string
-  keyName: string
+  /** Null where the ledger has been kept by another tool, and has no name of it. */
+  keyName: string | null
   oldValue: string | null
   newValue: string | null
 }
@@ -226,7 +227,8 @@ export interface UsagePoint {
 
 /** One key of `show --json`. */
 export interface ShownKey {
-  keyName: string
+  /** Null where OpenRouter no longer has it, and the ledger has no name of it. */
+  keyName: string | null
   hash: string
   /** Whether OpenRouter still has it; the figures are null where it has not. */
   exists: boolean
@@ -238,6 +240,8 @@ export interface ShownKey {
   /** When the limit refills next, ISO 8601, UTC; null is never. */
   refillsAt: string | null
   expiresAt: string | null
+  /** Whether it has come to its end: nothing can be spent any more, whatever `limitRemaining` says. */
+  expired: boolean
   usage: Usd | null
   /** Whether this ledger holds the secret. */
   secretHere: boolean
@@ -259,7 +263,7 @@ export interface SandboxResult {
   url: string
   /** What OPENROUTER_PROVISIONING_KEY is to be set to; it opens nothing but the sandbox. */
   managementKey: string
-  /** How many keys are there already. */
+  /** How many keys there are to begin with. */
   keys: number
 }
 

@@ -113,7 +113,7 @@ export async function asOpenRouterError(
     return new OpenRouterError('no_answer', `${baseUrl} did not answer within ${TIMEOUT_MS / 1000} seconds.`)
   }
   if (error instanceof GarbledAnswerError) {
-    const advice = 'Is OPENROUTER_BASE_URL right, and is there a login page or proxy in between?'
+    const advice = 'Is OPENROUTER_BASE_URL right? Is a login page or a proxy in the way?'
     return new OpenRouterError('bad_answer', `${baseUrl} answered with ${error.message}. ${advice}`)
   }
   if (error instanceof Error && error.name === 'AbortError') {
@@ -145,7 +145,11 @@ async function fromAnswer(response: Response, managementKey: string): Promise<Op
   }
   if (status === 429) {
     const advice = 'Wait a while, then run the same command again.'
-    return new OpenRouterError('rate_limited', `OpenRouter asks to slow down (429: ${words}). ${advice}`, 429)
+    return new OpenRouterError(
+      'rate_limited',
+      `OpenRouter asks us to slow down (429: ${words}). ${advice}`,
+      429,
+    )
   }
   if (status < 500) {
     const advice = words === HTML ? ' Is OPENROUTER_BASE_URL right?' : ''

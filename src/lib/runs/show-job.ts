@@ -1,7 +1,7 @@
 import type { Ledger } from '../../db/ledger.js'
 import type { StudentKey } from '../../db/student-keys.js'
 import { filterHistory, historyLine } from '../core/history.js'
-import type { Key } from '../core/key.js'
+import { isExpired, type Key } from '../core/key.js'
 import { nextRefill } from '../core/refill.js'
 import type { ShownKey, ShowResult } from '../core/results.js'
 import type { Person } from '../core/student.js'
@@ -41,6 +41,7 @@ function shownKey(
     limitReset: key?.limitReset ?? null,
     refillsAt: nextRefill(key?.limitReset ?? null, now)?.toISOString() ?? null,
     expiresAt: key?.expiresAt ?? null,
+    expired: key !== undefined && isExpired(key, now),
     usage: key?.usage ?? null,
     secretHere: secret !== undefined,
     usageOverTime: usage,

@@ -1,9 +1,11 @@
 import { Command } from '@oclif/core/command'
-import { ClassKeysError } from '../core/errors.js'
-import { paint, type Style } from './colour.js'
-import { type ErrorResult, errorLines, errorResult, exitCodeOf } from './error-view.js'
+import type { Style } from './colour.js'
 import { printable } from './table.js'
+import { printJson, remarkText, tellError, wantsJson } from './tell-error.js'
 import { wrapLines } from './wrap.js'
+
+/** What the program is called where it is not mounted in another one, and in all our texts. */
+const OWN_BIN = 'class-keys'
 
 /** What all commands share: `--json`, and one way for errors to reach a person or a script. */
 export abstract class BaseCommand extends Command {
@@ -19,7 +21,13 @@ export abstract class BaseCommand extends Command {
 
   /** Prints lines on standard output; nothing where `--json` was asked for. */
   protected print(lines: readonly string[]): void {
-    if (lines.length > 0) this.log(wrapLines(lines.map(printable), process.stdout))
+    if (lines.length > 0)
+      this.log(
+        wrapLines(
+          lines.map((line) => printable(this.#asMounted(line))),
+          process.stdout,
+        ),
+      )
   }
 
   /**
@@ -27,7 +35,13 @@ export abstract class BaseCommand extends Command {
    * @param style how the first line is set off
    */
   protected remark(lines: readonly string[], style?: Style): void {
-    if (lines.length > 0) this.logToStderr(remarkText(lines, style))
+    if (lines.length > 0)
+      this.logToStderr(
+        remarkText(
+          lines.map((line) => this.#asMounted(line)),
+          style,
+        ),
+      )
   }
 
   /** How the pipeline is shown: not at all for `--json`. */
@@ -35,41 +49,29 @@ export abstract class BaseCommand extends Command {
     return { silent: this.jsonEnabled() }
   }
 
-  /** Prints an error without a stack trace, unless DEBUG asks for it, and sets the exit code. */
+  /** Whether `--json` was asked for, in whatever form. */
+  override jsonEnabled(): boolean {
+    return super.jsonEnabled() || wantsJson(this.argv)
+  }
+
+  /** Prints an error in the one form of them, and sets the exit code. */
   protected override async catch(error: Error): Promise<void> {
     // oclif ends a command early by an error that carries its exit code and says nothing.
     if ('code' in error && error.code === 'EEXIT') throw error
-    process.exitCode = exitCodeOf(error)
-    if (this.jsonEnabled()) {
-      this.logJson(this.toErrorJson(error))
-      return
-    }
-    const lines = errorLines(error)
-    if (process.env.DEBUG) lines.push(stackOf(error))
-    process.stderr.write(`${remarkText(lines, 'red')}\n`)
+    error.message = this.#asMounted(error.message)
+    tellError(error, { json: this.jsonEnabled() })
   }
 
-  protected override toErrorJson(error: unknown): ErrorResult {
-    return errorResult(error)
-  }
-
-  /** One JSON document, without oclif's colours: they would be part of it. */
   protected override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
+    printJson(json)
   }
-}
 
-/** Lines as standard error takes them: what they tell may be somebody else's words, in several lines. */
-function remarkText(lines: readonly string[], style: Style | undefined): string {
-  const [first = '', ...more] = lines.flatMap((line) => line.split('\n')).map(printable)
-  return wrapLines([style ? paint(style, first, process.stderr) : first, ...more], process.stderr)
-}
-
-/** The stack of an error and of what caused it; stacks hold messages and places, never a request. */
-function stackOf(error: Error): string {
-  const cause =
-    error instanceof ClassKeysError && error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : ''
-  return `${error.stack}${cause}`
+  /** A text that names our commands, by the name of the program that they are a part of. */
+  #asMounted(text: string): string {
+    const { bin, commandIDs } = this.config
+    if (bin === OWN_BIN) return text
+    return text.replace(new RegExp(`\\b${OWN_BIN} (?=(${commandIDs.join('|')})\\b)`, 'g'), `${bin} `)
+  }
 }
 
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {

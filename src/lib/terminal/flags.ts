@@ -31,7 +31,8 @@ export const limitsFlag = Flags.string({
 
 /** `--workspace`: which keys of the account the ledger is about. */
 export const workspaceFlag = Flags.string({
-  summary: "The workspace of the class: its name, slug or id; else the ledger's, else the default one.",
+  summary:
+    "The workspace of the class: its name, slug or id. By default the ledger's, else the account's default one.",
   env: 'CLASS_KEYS_WORKSPACE',
   helpValue: 'NAME',
 })
@@ -45,7 +46,8 @@ export const yesFlag = Flags.boolean({
 
 /** `--force`: apply a massive plan. */
 export const forceFlag = Flags.boolean({
-  summary: 'Apply the plan even if it disables, deletes or lowers more of the keys than --max-change.',
+  summary:
+    "Apply the plan even if it disables, deletes or lowers more of the class's keys than --max-change allows.",
   default: false,
 })
 
@@ -77,7 +79,7 @@ export const dryRunFlag = Flags.boolean({
 
 /** `--concurrency`: how many requests run at a time. */
 export const concurrencyFlag = Flags.integer({
-  summary: 'How many requests run at a time at best; fewer after OpenRouter asks to slow down.',
+  summary: 'How many requests run at a time at most; fewer after OpenRouter asks to slow down.',
   default: 8,
   min: 1,
   max: 64,
@@ -97,7 +99,7 @@ export const usdFlag = Flags.custom<number>({
 
 /** `--since`: how far back to look, as a moment. */
 export const sinceFlag = Flags.custom<Date>({
-  summary: 'Nothing before this day or moment: 2026-11-01, 7d, 24h.',
+  summary: 'Only changes since this day or moment: 2026-11-01, 7d, 24h.',
   helpValue: 'WHEN',
   parse: async (text) => {
     const since = parseSince(text, new Date())

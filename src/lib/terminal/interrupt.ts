@@ -18,8 +18,11 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 /** What is under way when the signal comes has this long to come home. */
 const GRACE_MS = 5_000
 
-/** Listens for signals: the first one ends the run in good order, the second one at once. */
-export function listenForInterrupts(onFirst: () => void): Interrupt {
+/**
+ * Listens for signals: the first one ends the run in good order, the second one at once.
+ * @param onFirst is told of the first one
+ */
+export function listenForInterrupts(onFirst = (): void => {}): Interrupt {
   const stopping = new AbortController()
   const givingUp = new AbortController()
   let code: ExitCode | undefined

@@ -1,5 +1,4 @@
-import type { StudentOutcome } from '../core/outcome.js'
-import { isUnfinished } from '../core/outcome.js'
+import { isUnfinished, type Stopped, type StudentOutcome } from '../core/outcome.js'
 import type { Drift } from '../core/results.js'
 import type { Agreed, Safety } from '../core/safety.js'
 import { BaseCommand } from './base-command.js'
@@ -90,8 +89,7 @@ export abstract class PlannedCommand extends BaseCommand {
     await runPipeline(rows, {}, this.progress())
     const result = job.result()
     this.print(showResult(result))
-    this.conclude(result, interrupt, job.stoppedBy)
-    return result
+    return { ...result, ...this.conclude(result, interrupt, job.stoppedBy) }
   }
 
   /** Tells that a signal has come. */
@@ -102,20 +100,29 @@ export abstract class PlannedCommand extends BaseCommand {
   /**
    * Says how a run ended that did not get through for everybody, and sets the exit code: 130 or 143 after a
    * signal, 1 where it had to stop, 3 where it failed for some.
+   * @returns what the result has to tell of a signal, which no job knows of
    */
-  protected conclude(result: Applied, interrupt: Interrupt, stoppedBy: Error | undefined): void {
+  protected conclude(
+    result: Applied,
+    interrupt: Interrupt,
+    stoppedBy: Error | undefined,
+  ): { stopped?: Stopped } {
     const unfinished = result.students.filter(isUnfinished).length
     const rest = `${result.students.length - unfinished} of ${result.students.length} students are done; run the same command again to go on.`
     const signal = interrupt.exitCode()
     if (signal !== undefined) {
-      this.remark([`Interrupted: ${rest}`], 'yellow')
+      const message = `Interrupted: ${rest}`
+      this.remark([message], 'yellow')
       process.exitCode = signal
-    } else if (stoppedBy) {
+      return { stopped: { code: 'interrupted', message } }
+    }
+    if (stoppedBy) {
       this.remark([...errorLines(stoppedBy), rest], 'red')
       process.exitCode = 1
     } else if (unfinished > 0) {
       this.remark([rest], 'yellow')
       process.exitCode = 3
     }
+    return {}
   }
 }

@@ -8,6 +8,13 @@ export interface Column {
   align?: 'left' | 'right'
   /** A column that may be shortened, so that the table fits the terminal. */
   flexible?: boolean
+  /** Where it is shortened: at the end, unless it says the middle, for what is told apart by its end. */
+  cut?: 'end' | 'middle'
+}
+
+/** A column of key names: they begin with the same day, and end with the MQ ID. */
+export function keyNameColumn(title = 'KEY NAME'): Column {
+  return { title, flexible: true, cut: 'middle' }
 }
 
 const GAP = '  '
@@ -40,7 +47,7 @@ export function tableLines(
   const widths = width === undefined ? wanted : fitWidths(columns, wanted, width)
   return [titles, ...rows].map((cells) =>
     columns
-      .map((column, i) => place(cells[i] ?? '', widths[i] ?? 0, column.align))
+      .map((column, i) => place(cells[i] ?? '', widths[i] ?? 0, column))
       .join(GAP)
       .trimEnd(),
   )
@@ -64,17 +71,25 @@ function fitWidths(columns: readonly Column[], wanted: readonly number[], width:
   return widths
 }
 
-function place(text: string, width: number, align: Column['align']): string {
-  const short = shorten(text, width)
+function place(text: string, width: number, { align, cut }: Column): string {
+  const short = shorten(text, width, cut)
   const padding = ' '.repeat(Math.max(0, width - widthOf(short)))
   return align === 'right' ? padding + short : short + padding
 }
 
-function shorten(text: string, width: number): string {
+function shorten(text: string, width: number, cut: Column['cut']): string {
   if (widthOf(text) <= width) return text
+  const cutTo = cut === 'middle' ? cutMiddle : cliTruncate
   // Where the cut falls into a wide character, what comes out may be one column too wide.
-  const short = cliTruncate(text, width)
-  return widthOf(short) <= width ? short : cliTruncate(text, width - 1)
+  const short = cutTo(text, width)
+  return widthOf(short) <= width ? short : cutTo(text, width - 1)
+}
+
+/** Leaves a quarter to the beginning, and the rest to the end. */
+function cutMiddle(text: string, width: number): string {
+  const head = Math.floor(width / 4)
+  const tail = cliTruncate(text, width - head, { position: 'start' }).slice(1)
+  return cliTruncate(text, head + 1) + tail
 }
 
 /** How many columns of a terminal a text takes; most texts are plain ASCII, for which counting is enough. */

@@ -54,6 +54,7 @@ const FLEETING: [RegExp, string][] = [
   [/127\.0\.0\.1:\d+/g, 'ADDRESS'],
   [/(?<!\d)\d{8}_\d{6}(?:-\d+)?/g, 'TIMESTAMP'],
   [/(?<!\d)20\d{6}_/g, 'DAY_'],
+  [/(?<!\d)20\d{0,6}…/g, 'DAY…'],
   [/\b20\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?/g, 'MOMENT'],
   [/\b\d\d:\d\d(?::\d\d)?\b/g, 'MOMENT'],
   [/\bprocess \d+/g, 'process PID'],

@@ -51,7 +51,7 @@ it('shows the counts, the orphans and the keys of the class', () => {
     'Orphaned: 1 (0 of students who left, 0 named like ours but unknown, 1 foreign)',
     'Students without a key: 0',
     '',
-    'Orphaned keys, of no student on the roster:',
+    'Orphaned keys, which belong to no student on the roster:',
     'KEY NAME   USAGE      LIMIT  KIND',
     'web       $12.50  unlimited  foreign, disabled',
     '',
@@ -84,26 +84,50 @@ it('fits the terminal', () => {
 it.each<[string, Partial<CheckResult>, string]>([
   [
     'two keys',
-    { duplicates: [{ ...ADA, hashes: ['a', 'b'] }] },
-    'Ada Quill (ada@example.edu) has 2 enabled keys. Disable all but one through limits.csv.',
+    { duplicates: [{ ...ADA, hashes: ['0123456789abcdef', 'fedcba9876543210'] }] },
+    'Ada Quill (ada@example.edu) has 2 enabled keys (hashes 01234567…, fedcba98…). Disable all but one through limits.csv.',
   ],
   [
     'doubt',
     { inDoubt: [ADA] },
     'Ada Quill (ada@example.edu): a creation is in doubt. class-keys provision settles it.',
   ],
-  ['a mark', { pastMark: [ADA] }, 'Ada Quill (ada@example.edu) is past the mark.'],
+  ['a mark', { pastMark: [ADA] }, 'Ada Quill (ada@example.edu) is past the --warn-at mark.'],
   [
     'drift',
     { drift: [{ action: 'observed_limit', hash: 'h', keyName: 'k', oldValue: '3.00', newValue: '5.00' }] },
     'Changed without class-keys: k: the limit was changed from $3.00 to $5.00.',
   ],
   [
+    'drift of a key without a name',
+    {
+      drift: [
+        {
+          action: 'observed_gone',
+          hash: '0123456789abcdef',
+          keyName: null,
+          oldValue: null,
+          newValue: null,
+        },
+      ],
+    },
+    'Changed without class-keys: key 01234567…: the key was removed from OpenRouter.',
+  ],
+  [
+    'a key that is kept',
+    {
+      replaced: [
+        { ...ADA, keyName: 'k', hash: '0123456789abcdef', until: new Date(2026, 10, 30, 9, 5).toISOString() },
+      ],
+    },
+    'Ada Quill (ada@example.edu) has a newer key; k (hash 01234567…) stays in use until 2026-11-30 09:05. After that, class-keys rotate 1 retires it.',
+  ],
+  [
     'no secrets',
     { counts: { ...COUNTS, secretless: 2 } },
-    '2 keys of the class have no secret in this ledger: made elsewhere.',
+    '2 keys of the class have no secret in this ledger: they were made elsewhere.',
   ],
-  ['an end', { counts: { ...COUNTS, expired: 1 } }, '1 key of the class expired.'],
+  ['an end', { counts: { ...COUNTS, expired: 1 } }, '1 key of the class has expired.'],
 ])('points out %s', (_, over, remark) => {
   expect(checkView(result(over), undefined).slice(-4)).toEqual([
     '',

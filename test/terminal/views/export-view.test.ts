@@ -8,11 +8,7 @@ describe('exportView', () => {
     [
       3,
       2,
-      [
-        '3 keys written to out.csv.',
-        '2 of them without a secret: this ledger has never held it, since the key was made elsewhere.',
-        HOLDS,
-      ],
+      ['3 keys written to out.csv.', '2 of them have no secret here, since they were made elsewhere.', HOLDS],
     ],
   ])('%i keys, %i without a secret', (keys, withoutSecret, lines) => {
     expect(exportView({ file: 'out.csv', format: 'csv', keys, withoutSecret })).toEqual(lines)

@@ -20,12 +20,15 @@ describe('historyView', () => {
   const nobody = { email: undefined, name: undefined, mqId: undefined }
   it('gives a sentence a change, in local time', () => {
     vi.stubEnv('TZ', 'Australia/Sydney')
-    expect(historyView([line(), line(nobody), line({ ...nobody, keyName: null })])).toEqual([
+    const nameless = { ...nobody, keyName: null, hash: '0123456789abcdef' }
+    const entries = [line(), line(nobody), line(nameless), line({ ...nameless, hash: null })]
+    expect(historyView(entries)).toEqual([
       '2026-02-20 10:30:15  Ada Quill (ada@example.edu): a key was made with a limit of $3.00',
       '2026-02-20 10:30:15  20260219_Ada Quill_1: a key was made with a limit of $3.00',
+      '2026-02-20 10:30:15  key 01234567…: a key was made with a limit of $3.00',
       '2026-02-20 10:30:15  a key that is not in the ledger: a key was made with a limit of $3.00',
     ])
   })
 
-  it('says that nothing fits', () => expect(historyView([])).toEqual(['No change fits.']))
+  it('says that nothing fits', () => expect(historyView([])).toEqual(['No changes match.']))
 })

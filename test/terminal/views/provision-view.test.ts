@@ -27,7 +27,7 @@ const LEFT_LINE =
   'Bo Reed: left alone, since 2 keys fit. Look at 20260219_Bo Reed_2 in OpenRouter (0123456789ab, fedcba987654), delete what is not in use, then run provision again.'
 const PLACEHOLDER = { ...BO, email: 'bo@FIXME.mq.edu.au' }
 const PLACEHOLDER_LINE =
-  'Bo Reed: bo@FIXME.mq.edu.au is a placeholder, skipped. Find out the address, then run provision again.'
+  'Bo Reed: bo@FIXME.mq.edu.au is a placeholder, so no key is made. Fill in the address, then run provision again.'
 
 const ROUTINE = {
   grade: 'routine',
@@ -78,7 +78,7 @@ describe('provisionPlanView', () => {
     ]
     const spending = [{ reset: null, limit: 3 }]
     expect(provisionPlanView(plan({ changes, keyHolders, spending }), undefined, { dryRun: true })).toEqual([
-      'Ada Quill (ada@example.edu): the lost key 20260219_Ada Quill_1 is to be deleted; nobody has its secret.',
+      'Ada Quill (ada@example.edu): the lost key 20260219_Ada Quill_1 will be deleted; nobody has its secret.',
       'ADDRESS          KEY NAME                  LIMIT  RESET',
       'ada@example.edu  20260219_Ada Quill_1      $3.00',
       'bo@example.edu   20260219_Bo Reed_2    unlimited  weekly',
@@ -176,11 +176,11 @@ describe('provisionView', () => {
       '  Ada Quill (ada@example.edu): in doubt',
       PLACEHOLDER_LINE,
       LEFT_LINE,
-      '2 students have a key whose secret is not in this ledger; it was made elsewhere and is left alone.',
-      '1 key of an earlier, broken run had never been written to a file; the file below has them too.',
+      '2 students have keys whose secrets are not in this ledger; they were made elsewhere and are left alone.',
+      '1 key of an earlier, unfinished run had never been written to a file; the file below has them too.',
       '',
       'API keys: api_keys.csv',
-      'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys writes it again.',
+      'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys can write it again.',
       'Limits: limits.csv',
       'Snapshot: snapshot.csv',
     ])

@@ -27,6 +27,7 @@ describe('showView', () => {
     limitReset: 'weekly',
     refillsAt: '2026-02-23T00:00:00.000Z',
     expiresAt: '2026-11-30T12:59:59Z',
+    expired: false,
     usage: 9.25,
     secretHere: true,
     usageOverTime: [],
@@ -84,6 +85,26 @@ describe('showView', () => {
       '',
       'No history yet.',
     ])
+  })
+
+  it('says of an expired key that nothing can be spent, whatever is left of its limit', () => {
+    vi.stubEnv('TZ', 'Australia/Sydney')
+    const [, , , limit, left, spent, expires] = showView({
+      student: ADA,
+      keys: [{ ...KEY, expired: true }],
+      history: [],
+    })
+    expect([limit, left, spent, expires]).toEqual([
+      '  limit   $3.00 weekly',
+      '  left    nothing can be spent any more: the key has expired',
+      '  spent   $9.25 in all',
+      '  expired 2026-11-30 23:59',
+    ])
+  })
+
+  it('calls a key without a name by the beginning of its hash', () => {
+    const nameless = { ...KEY, keyName: null, hash: '0123456789abcdef', exists: false }
+    expect(showView({ student: ADA, keys: [nameless], history: [] })[2]).toBe('key 01234567…')
   })
 
   it('says what to do for a student without a key, and where the rest of a long history is', () => {

@@ -22,10 +22,12 @@ const BO_LINE = 'bo@example.edu   Bo Reed    $0.00 → $2.50      false → true
 const UNMATCHED = [
   { line: 4, email: 'cy@example.edu', name: 'Cy', hash: '', why: 'no key of this address' },
   { line: 5, email: '', name: '', hash: 'hx', why: 'no such key' },
+  { line: 6, email: 'di@example.edu', name: '', hash: '', why: 'were the columns sorted apart?' },
 ]
 const WARNINGS = [
-  'Warning: line 4 (cy@example.edu): no key of this address. The row is left as it is.',
-  'Warning: line 5 (hx): no such key. The row is left as it is.',
+  'Warning: line 4 (cy@example.edu): no key of this address. Nothing is done for it.',
+  'Warning: line 5 (hx): no such key. Nothing is done for it.',
+  'Warning: line 6 (di@example.edu): were the columns sorted apart? Nothing is done for it.',
 ]
 const RETRIES = { rateLimited: 0, serverErrors: 0, timeouts: 0, lostConnections: 0 }
 const ROUTINE = {
@@ -61,7 +63,7 @@ describe('updatePlanView', () => {
       BO_LINE,
       '',
       ...WARNINGS,
-      'Plan: 2 keys to change; 7 as asked for already.',
+      'Plan: 2 keys to change; 7 already as asked for.',
       DRY,
     ])
   })
@@ -81,7 +83,7 @@ describe('updatePlanView', () => {
 
   it('shows no table of nothing', () => {
     expect(updatePlanView(plan({ unchanged: 1 }), 80, { dryRun: true })).toEqual([
-      'Plan: 0 keys to change; 1 as asked for already.',
+      'Plan: 0 keys to change; 1 already as asked for.',
       DRY,
     ])
   })
@@ -102,7 +104,7 @@ describe('updateView', () => {
     })
     expect(lines).toEqual([
       'Updated: 1',
-      'As asked for already: 7',
+      'Already as asked for: 7',
       'Failed: 1',
       'In doubt: 2',
       'Not tried: 3',
@@ -121,7 +123,7 @@ describe('updateView', () => {
       files: {},
       retries: RETRIES,
     })
-    expect(lines).toEqual(['Updated: 0', 'As asked for already: 7'])
+    expect(lines).toEqual(['Updated: 0', 'Already as asked for: 7'])
   })
 })
 
@@ -131,7 +133,7 @@ describe('refreshView', () => {
   it('says that nothing is to do', () => {
     expect(refreshView({ plan: plan(), rows: 1, drift: [], files, retries: RETRIES }, 80)).toEqual([
       'Limits: limits.csv (1 key)',
-      'OpenRouter is as the file asks.',
+      'OpenRouter agrees with the file.',
     ])
   })
 
@@ -144,12 +146,12 @@ describe('refreshView', () => {
       'Limits: limits.csv (9 keys)',
       ...WARNINGS,
       '',
-      '2 keys not as the file asks:',
+      '2 keys are not as the file asks:',
       HEADER,
       ADA_LINE,
       BO_LINE,
       '',
-      'class-keys update brings OpenRouter to it; class-keys update --dry-run shows how.',
+      'class-keys update makes OpenRouter agree; class-keys update --dry-run shows how.',
     ])
   })
 })

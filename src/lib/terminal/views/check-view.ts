@@ -1,14 +1,14 @@
 import { formatLimit, formatUsd } from '../../core/money.js'
 import type { CheckResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
-import { type Column, tableLines } from '../table.js'
-import { driftLines, localMinute } from './plan-lines.js'
+import { type Column, keyNameColumn, tableLines } from '../table.js'
+import { driftLines, hashStart, localMinute } from './plan-lines.js'
 
 const MATCHED: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
   { title: 'NAME', flexible: true },
   { title: 'MQ ID' },
-  { title: 'KEY NAME', flexible: true },
+  keyNameColumn(),
   { title: 'USAGE', align: 'right' },
   { title: 'LIMIT', align: 'right' },
   { title: 'RESET' },
@@ -16,7 +16,7 @@ const MATCHED: readonly Column[] = [
 ]
 
 const ORPHANED: readonly Column[] = [
-  { title: 'KEY NAME', flexible: true },
+  keyNameColumn(),
   { title: 'USAGE', align: 'right' },
   { title: 'LIMIT', align: 'right' },
   { title: 'KIND' },
@@ -41,7 +41,11 @@ export function checkView(result: CheckResult, width: number | undefined): strin
       formatLimit(key.limit),
       key.disabled ? `${KINDS[key.kind]}, disabled` : KINDS[key.kind],
     ])
-    lines.push('', 'Orphaned keys, of no student on the roster:', ...tableLines(ORPHANED, rows, width))
+    lines.push(
+      '',
+      'Orphaned keys, which belong to no student on the roster:',
+      ...tableLines(ORPHANED, rows, width),
+    )
   }
   if (result.matched.length > 0) {
     const rows = result.matched.map((key) => [
@@ -71,7 +75,7 @@ function keylessLines({ keyless, roster }: CheckResult): string[] {
   if (keyless.length === 0 || roster === null) return []
   const names = keyless.slice(0, MOST_NAMES).map(({ name, email }) => `${name} (${email})`)
   const more = keyless.length > MOST_NAMES ? [`${keyless.length - MOST_NAMES} more`] : []
-  return [`Without a key: ${[...names, ...more].join(', ')}. class-keys provision makes them one.`]
+  return [`Without a key: ${[...names, ...more].join(', ')}. class-keys provision makes keys for them.`]
 }
 
 function remarks(result: CheckResult): string[] {
@@ -79,20 +83,22 @@ function remarks(result: CheckResult): string[] {
   const { secretless, expired } = result.counts
   if (secretless > 0) {
     lines.push(
-      `${count(secretless, 'key')} of the class ${secretless === 1 ? 'has' : 'have'} no secret in this ledger: made elsewhere.`,
+      secretless === 1
+        ? '1 key of the class has no secret in this ledger: it was made elsewhere.'
+        : `${secretless} keys of the class have no secret in this ledger: they were made elsewhere.`,
     )
   }
-  if (expired > 0) lines.push(`${count(expired, 'key')} of the class expired.`)
+  if (expired > 0) lines.push(`${count(expired, 'key of the class has', 'keys of the class have')} expired.`)
   lines.push(...driftLines(result.drift), ...keylessLines(result))
-  for (const { name, email } of result.pastMark) lines.push(`${name} (${email}) is past the mark.`)
+  for (const { name, email } of result.pastMark) lines.push(`${name} (${email}) is past the --warn-at mark.`)
   for (const { name, email, hashes } of result.duplicates) {
     lines.push(
-      `${name} (${email}) has ${count(hashes.length, 'enabled key')}. Disable all but one through limits.csv.`,
+      `${name} (${email}) has ${count(hashes.length, 'enabled key')} (hashes ${hashes.map(hashStart).join(', ')}). Disable all but one through limits.csv.`,
     )
   }
-  for (const { name, email, mqId, keyName, until } of result.replaced) {
+  for (const { name, email, mqId, keyName, hash, until } of result.replaced) {
     lines.push(
-      `${name} (${email}) has a newer key; ${keyName} stays in use until ${localMinute(until)}. From then on class-keys rotate ${mqId} retires it.`,
+      `${name} (${email}) has a newer key; ${keyName} (hash ${hashStart(hash)}) stays in use until ${localMinute(until)}. After that, class-keys rotate ${mqId} retires it.`,
     )
   }
   for (const { name, email } of result.inDoubt) {

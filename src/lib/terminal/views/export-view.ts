@@ -7,7 +7,9 @@ export function exportView({ file, keys, withoutSecret }: ExportResult): string[
     `${count(keys, 'key')} written to ${file}.`,
     ...(withoutSecret > 0
       ? [
-          `${withoutSecret} of them without a secret: this ledger has never held it, since the key was made elsewhere.`,
+          withoutSecret === 1
+            ? '1 of them has no secret here, since it was made elsewhere.'
+            : `${withoutSecret} of them have no secret here, since they were made elsewhere.`,
         ]
       : []),
     'It holds the secrets: hand each student their own, then delete the file.',

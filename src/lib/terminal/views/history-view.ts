@@ -1,10 +1,12 @@
 import type { HistoryLine } from '../../core/results.js'
+import { keyWords } from './plan-lines.js'
 
 /** What `history` shows: a sentence a change with its local time, the newest first. */
 export function historyView(entries: readonly HistoryLine[]): string[] {
-  if (entries.length === 0) return ['No change fits.']
-  return entries.map(({ at, name, email, keyName, sentence }) => {
-    const who = name ? `${name} (${email})` : (keyName ?? 'a key that is not in the ledger')
+  if (entries.length === 0) return ['No changes match.']
+  return entries.map(({ at, name, email, keyName, hash, sentence }) => {
+    const key = hash === null ? 'a key that is not in the ledger' : keyWords({ keyName, hash })
+    const who = name ? `${name} (${email})` : key
     return `${new Date(at).toLocaleString('sv-SE')}  ${who}: ${sentence}`
   })
 }

@@ -1,13 +1,13 @@
 import type { OffboardPlan } from '../../core/offboard-plan.js'
 import type { OffboardResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
-import { type Column, tableLines } from '../table.js'
+import { type Column, keyNameColumn, tableLines } from '../table.js'
 import { DRY_RUN, fileLines, lostLines, outcomeLines, safetyLines } from './plan-lines.js'
 
 const COLUMNS: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
   { title: 'NAME', flexible: true },
-  { title: 'KEY NAME', flexible: true },
+  keyNameColumn(),
   { title: 'CHANGE' },
 ]
 
@@ -25,7 +25,7 @@ export function offboardPlanView(
   return [
     ...lostLines(plan.changes),
     ...(rows.length > 0 ? tableLines(COLUMNS, rows, width) : []),
-    `Plan: ${count(disables, 'key')} to disable${deletes > 0 ? `, ${deletes} to delete` : ''}; ${plan.disabledAlready} disabled already.`,
+    `Plan: ${count(disables, 'key')} to disable${deletes > 0 ? `, ${deletes} to delete` : ''}; ${plan.disabledAlready} already disabled.`,
     ...plan.leftAlone.map(
       ({ name, keyName, why }) =>
         `${name}: ${keyName} is left alone, since ${why}. class-keys provision says more.`,
@@ -47,7 +47,7 @@ export function offboardView(result: OffboardResult): string[] {
     `Disabled: ${counts.disabled ?? 0}`,
     ...(counts.deleted ? [`Deleted: ${counts.deleted}`] : []),
     ...(result.deletedLost.length > 0 ? [`Lost keys deleted: ${result.deletedLost.length}`] : []),
-    `Disabled already: ${plan.disabledAlready}`,
+    `Already disabled: ${plan.disabledAlready}`,
     ...outcomeLines(result),
     ...(files.usage ? [`Usage: ${files.usage}`] : []),
     ...fileLines(files),

@@ -9,11 +9,21 @@ import { count } from '../../core/words.js'
 /** How a plan ends that is only shown. */
 export const DRY_RUN = 'This was a dry run: nothing was sent, and nothing was written.'
 
+/** The beginning of a key's hash: two keys may have one name, and limits.csv tells them apart by this. */
+export function hashStart(hash: string): string {
+  return `${hash.slice(0, 8)}…`
+}
+
+/** What a key is called, or the beginning of its hash where it has no name. */
+export function keyWords({ keyName, hash }: { keyName: string | null; hash: string }): string {
+  return keyName ?? `key ${hashStart(hash)}`
+}
+
 /** One line for each change that was made without this tool. */
 export function driftLines(drift: readonly Drift[]): string[] {
   return drift.map(
     (change) =>
-      `Changed without class-keys: ${change.keyName}: ${sentence(change).replace(', not by class-keys', '')}.`,
+      `Changed without class-keys: ${keyWords(change)}: ${sentence(change).replace(', not by class-keys', '')}.`,
   )
 }
 
@@ -33,7 +43,7 @@ export function lostLines(changes: readonly PlannedChange[]): string[] {
   return changes.flatMap((change) =>
     change.kind === 'delete-lost'
       ? [
-          `${change.name} (${change.email}): the lost key ${change.keyName} is to be deleted; nobody has its secret.`,
+          `${change.name} (${change.email}): the lost key ${change.keyName} will be deleted; nobody has its secret.`,
         ]
       : [],
   )
@@ -43,10 +53,8 @@ export function lostLines(changes: readonly PlannedChange[]): string[] {
 export function safetyLines(safety: Safety): string[] {
   const grave = graveWords(safety)
   return [
-    ...(grave === '' ? [] : [`This plan ${grave}: it is applied after a yes, or with --yes.`]),
-    ...(safety.grade === 'massive'
-      ? [`This plan ${massiveWords(safety)}: it is applied with --force only.`]
-      : []),
+    ...(grave === '' ? [] : [`This plan ${grave}: it needs a yes, or --yes.`]),
+    ...(safety.grade === 'massive' ? [`This plan ${massiveWords(safety)}: it needs --force.`] : []),
   ]
 }
 
@@ -91,14 +99,14 @@ export function apiKeysLines({
   const lines: string[] = []
   if (recovered > 0) {
     lines.push(
-      `${count(recovered, 'key')} of an earlier, broken run had never been written to a file; the file below has them too.`,
+      `${count(recovered, 'key')} of an earlier, unfinished run had never been written to a file; the file below has them too.`,
     )
   }
   if (files.apiKeys) {
     lines.push(
       '',
       `API keys: ${files.apiKeys}`,
-      'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys writes it again.',
+      'It holds the secrets: hand each student their own, then delete the file. class-keys export-keys can write it again.',
     )
   }
   return lines

@@ -3,7 +3,7 @@ import type { ProvisionPlan } from '../../core/provision-plan.js'
 import type { ProvisionResult } from '../../core/results.js'
 import type { Spending } from '../../core/spending.js'
 import { count } from '../../core/words.js'
-import { type Column, tableLines } from '../table.js'
+import { type Column, keyNameColumn, tableLines } from '../table.js'
 import {
   apiKeysLines,
   DRY_RUN,
@@ -17,7 +17,7 @@ import {
 
 const CREATES: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
-  { title: 'KEY NAME', flexible: true },
+  keyNameColumn(),
   { title: 'LIMIT', align: 'right' },
   { title: 'RESET' },
 ]
@@ -34,16 +34,16 @@ export function provisionPlanView(
   const assigns = plan.changes.filter((change) => change.kind === 'assign-guardrail')
   const lines = lostLines(plan.changes)
   for (const { name, email, keyName } of enables)
-    lines.push(`${name} (${email}) is back: ${keyName} is to be enabled again.`)
+    lines.push(`${name} (${email}) is back: ${keyName} will be enabled again.`)
   for (const change of plan.changes) {
     if (change.kind !== 'update' || !change.limit) continue
     const { name, email, keyName, limit } = change
     lines.push(
-      `${name} (${email}): ${keyName} was made with ${formatLimit(limit.from)}, and is to get ${formatLimit(limit.to)} as was asked for.`,
+      `${name} (${email}): ${keyName} was made with ${formatLimit(limit.from)}, and will get ${formatLimit(limit.to)} as was asked for.`,
     )
   }
   for (const { name, email, keyName, guardrail } of assigns)
-    lines.push(`${name} (${email}): ${keyName} is to get the guardrail ${guardrail.name}.`)
+    lines.push(`${name} (${email}): ${keyName} will get the guardrail ${guardrail.name}.`)
   if (creates.length > 0) {
     const expiring = creates.some((change) => change.expiresAt !== null)
     const rows = creates.map((c) => [
@@ -91,7 +91,7 @@ export function provisionView(result: ProvisionResult): string[] {
     `Created: ${counts.created ?? 0}`,
     `Already had one: ${counts['already had one'] ?? 0}`,
     ...(counts.enabled ? [`Enabled again: ${counts.enabled}`] : []),
-    ...(counts.updated ? [`Guardrail made up for: ${counts.updated}`] : []),
+    ...(counts.updated ? [`Guardrail added to earlier keys: ${counts.updated}`] : []),
     ...(result.deleted.length > 0 ? [`Lost keys deleted: ${result.deleted.length}`] : []),
     ...(counts.healed ? [`Healed (a new key for a lost one): ${counts.healed}`] : []),
     ...outcomeLines(result),
@@ -108,7 +108,7 @@ function standing(
   return [
     ...of.placeholders.map(
       ({ name, email }) =>
-        `${name}: ${email} is a placeholder, skipped. Find out the address, then run provision again.`,
+        `${name}: ${email} is a placeholder, so no key is made. Fill in the address, then run provision again.`,
     ),
     ...of.renamed.map(
       ({ name, keyName, mqId }) =>
@@ -120,7 +120,9 @@ function standing(
     ),
     ...(secretless > 0
       ? [
-          `${count(secretless, 'student has', 'students have')} a key whose secret is not in this ledger; it was made elsewhere and is left alone.`,
+          secretless === 1
+            ? '1 student has a key whose secret is not in this ledger; it was made elsewhere and is left alone.'
+            : `${secretless} students have keys whose secrets are not in this ledger; they were made elsewhere and are left alone.`,
         ]
       : []),
   ]

@@ -2,7 +2,7 @@ import { formatLimit } from '../../core/money.js'
 import type { RotateResult } from '../../core/results.js'
 import type { RotationPlan } from '../../core/rotation-plan.js'
 import { count } from '../../core/words.js'
-import { type Column, tableLines } from '../table.js'
+import { type Column, keyNameColumn, tableLines } from '../table.js'
 import {
   apiKeysLines,
   DRY_RUN,
@@ -15,7 +15,7 @@ import {
 
 const COLUMNS: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
-  { title: 'NEW KEY', flexible: true },
+  keyNameColumn('NEW KEY'),
   { title: 'LIMIT', align: 'right' },
   { title: 'RESET' },
   { title: 'OLD KEY', flexible: true },
@@ -44,12 +44,12 @@ export function rotatePlanView(
     ]),
     ...[...retires, ...plan.kept]
       .filter(({ hash }) => !replaced.has(hash))
-      .map(({ email, hash }) => [email, 'made already', '', '', fate.get(hash) ?? '']),
+      .map(({ email, hash }) => [email, 'already made', '', '', fate.get(hash) ?? '']),
   ]
   return [
     ...(plan.resumesSince === null
       ? []
-      : [`This resumes the run that was begun ${localMinute(plan.resumesSince)} and interrupted.`]),
+      : [`This resumes the run that was begun on ${localMinute(plan.resumesSince)} and interrupted.`]),
     ...lostLines(plan.changes),
     ...(rows.length > 0 ? tableLines(COLUMNS, rows, width) : []),
     ...plan.skipped.map(({ name, email, why }) => `${name} (${email}): no new key, ${why}.`),

@@ -2,7 +2,7 @@ import { formatLimit, formatUsd } from '../../core/money.js'
 import type { ShownKey, ShowResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
 import { chart } from '../chart.js'
-import { localMinute as local } from './plan-lines.js'
+import { keyWords, localMinute as local } from './plan-lines.js'
 
 const CHART_WIDTH = 50
 /** So many lines of history fit on the screen; `history` has the rest. */
@@ -30,16 +30,21 @@ function keyLines(key: ShownKey): string[] {
   const secret = key.secretHere
     ? 'in this ledger; --reveal shows it'
     : 'not in this ledger, since the key was made elsewhere'
-  if (!key.exists) return [`${key.keyName}`, '  is gone from OpenRouter', ...usageLines(key)]
+  if (!key.exists) return [keyWords(key), '  is gone from OpenRouter', ...usageLines(key)]
   return [
-    `${key.keyName}${key.disabled ? '  disabled' : ''}`,
+    `${keyWords(key)}${key.disabled ? '  disabled' : ''}`,
     `  limit   ${formatLimit(key.limit)}${key.limitReset ? ` ${key.limitReset}` : ''}`,
-    `  left    ${formatLimit(key.limitRemaining)}${key.refillsAt ? `, refills ${local(key.refillsAt)}` : ''}`,
+    `  left    ${leftWords(key)}`,
     `  spent   ${formatUsd(key.usage ?? 0)} in all`,
-    ...(key.expiresAt ? [`  expires ${local(key.expiresAt)}`] : []),
+    ...(key.expiresAt ? [`  ${key.expired ? 'expired' : 'expires'} ${local(key.expiresAt)}`] : []),
     `  secret  ${secret}`,
     ...usageLines(key),
   ]
+}
+
+function leftWords({ expired, limitRemaining, refillsAt }: ShownKey): string {
+  if (expired) return 'nothing can be spent any more: the key has expired'
+  return `${formatLimit(limitRemaining)}${refillsAt ? `, refills ${local(refillsAt)}` : ''}`
 }
 
 function usageLines({ usageOverTime }: ShownKey): string[] {

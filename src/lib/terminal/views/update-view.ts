@@ -24,7 +24,7 @@ export function updatePlanView(
   return [
     ...changeTable(plan.changes, width),
     ...unmatchedLines(plan),
-    `Plan: ${count(plan.changes.length, 'key')} to change; ${plan.unchanged} as asked for already.`,
+    `Plan: ${count(plan.changes.length, 'key')} to change; ${plan.unchanged} already as asked for.`,
     ...safetyLines(plan.safety),
     ...(dryRun ? [DRY_RUN] : ['']),
   ]
@@ -35,7 +35,7 @@ export function updateView(result: UpdateResult): string[] {
   const { counts } = result
   return [
     `Updated: ${counts.updated ?? 0}`,
-    `As asked for already: ${result.plan.unchanged}`,
+    `Already as asked for: ${result.plan.unchanged}`,
     ...outcomeLines(result),
     ...fileLines(result.files),
   ]
@@ -49,12 +49,12 @@ export function refreshView(result: RefreshResult, width: number | undefined): s
     ...driftLines(result.drift),
     ...unmatchedLines(result.plan),
     ...(changes.length === 0
-      ? ['OpenRouter is as the file asks.']
+      ? ['OpenRouter agrees with the file.']
       : [
           '',
-          `${count(changes.length, 'key')} not as the file asks:`,
+          `${count(changes.length, 'key is', 'keys are')} not as the file asks:`,
           ...changeTable(changes, width),
-          'class-keys update brings OpenRouter to it; class-keys update --dry-run shows how.',
+          'class-keys update makes OpenRouter agree; class-keys update --dry-run shows how.',
         ]),
   ]
 }
@@ -82,6 +82,6 @@ function perPeriod(refills: LimitReset): string {
 function unmatchedLines(plan: UpdatePlan): string[] {
   return plan.unmatched.map(
     ({ line, email, hash, why }) =>
-      `Warning: line ${line} (${email || hash}): ${why}. The row is left as it is.`,
+      `Warning: line ${line} (${email || hash}): ${why}${why.endsWith('?') ? '' : '.'} Nothing is done for it.`,
   )
 }
