@@ -1,4 +1,5 @@
-import { chmodSync, closeSync, linkSync, openSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, linkSync, openSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { type Connection, connect, connectToCopy } from './connection.js'
 import { asLedgerError } from './errors.js'
 import { inspectLedger, ledgerExists } from './inspect.js'
@@ -57,5 +58,35 @@ export async function openLedger(path: string, { copy = false } = {}): Promise<L
     // Another command has brought the ledger up to date at the same moment: then it is as it should be.
     if (inspectLedger(path).length > done.length) return openLedger(path, { copy })
     throw asLedgerError(error, path)
+  }
+}
+
+/** What SQLite and this tool put beside a ledger. */
+const SIDE_FILES = ['-lock', '-journal', '-wal', '-shm']
+
+/** Whether a path leads to a ledger or to one of its side files, by whatever name; neither has to be there. */
+export function isPartOfLedger(path: string, ledger: string): boolean {
+  const target = realPath(path)
+  const main = realPath(ledger)
+  return ['', ...SIDE_FILES].some((suffix) => isSameFile(target, main + suffix))
+}
+
+/** A path without links; where there is nothing yet, its folder's. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    const folder = dirname(resolve(path))
+    return join(folder === resolve(path) ? folder : realPath(folder), basename(path))
+  }
+}
+
+function isSameFile(a: string, b: string): boolean {
+  if (a === b) return true
+  try {
+    const [one, other] = [statSync(a, { bigint: true }), statSync(b, { bigint: true })]
+    return one.ino === other.ino && one.dev === other.dev
+  } catch {
+    return false
   }
 }

@@ -2,16 +2,20 @@ import { BadFileError, UsageError } from '../core/errors.js'
 import { LIMITS_COLUMNS, type LimitsRow, readTargets, type Target } from '../core/limits.js'
 import { limitText, resetText } from '../core/money.js'
 import { csvText, parseCsv } from './csv.js'
+import { notAFile } from './kind.js'
 import { replaceFile } from './safe-write.js'
 import { readText, readTextIfThere } from './text.js'
 
+const WHAT = 'limits file'
+
 /**
  * Reads what the instructor asks for.
- * @throws UsageError `limits_missing`; BadFileError with every cell that cannot be read
+ * @throws UsageError `limits_missing`, `file_unreadable`; BadFileError with every cell that cannot be read
  */
 export async function loadTargets(path: string): Promise<Target[]> {
   try {
-    return understood(path, await readText(path, 'limits file'))
+    await expectLimitsFile(path)
+    return understood(path, await readText(path, WHAT))
   } catch (error) {
     if (!(error instanceof UsageError && error.code === 'file_missing')) throw error
     throw new UsageError('limits_missing', `${error.message} class-keys refresh-limits-file makes one.`)
@@ -20,11 +24,18 @@ export async function loadTargets(path: string): Promise<Target[]> {
 
 /**
  * Reads what the instructor asks for, which is nothing where there is no file.
- * @throws BadFileError with every cell that cannot be read
+ * @throws UsageError `file_unreadable`; BadFileError with every cell that cannot be read
  */
 export async function loadTargetsIfThere(path: string): Promise<Target[]> {
-  const text = await readTextIfThere(path, 'limits file')
+  await expectLimitsFile(path)
+  const text = await readTextIfThere(path, WHAT)
   return text === undefined || text.trim() === '' ? [] : understood(path, text)
+}
+
+/** The file will be written anew when all is done: what cannot be is better known before anything is. */
+async function expectLimitsFile(path: string): Promise<void> {
+  const kind = await notAFile(path)
+  if (kind !== undefined) throw new UsageError('file_unreadable', `${path} is ${kind}, not a ${WHAT}.`)
 }
 
 function understood(path: string, text: string): Target[] {
