@@ -32,20 +32,7 @@ export function connect(path: string, { busyTimeout = BUSY_TIMEOUT_MS } = {}): C
   return wrap(sqlite)
 }
 
-/** A copy of a ledger in memory: whatever is done to it leaves the file as it is. */
-export function connectToCopy(path: string): Connection {
-  const file = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
-  try {
-    const bytes = file.serialize()
-    // The format bytes of a write-ahead log, which a database in memory cannot have.
-    bytes[18] = 1
-    bytes[19] = 1
-    return wrap(new Database(bytes))
-  } finally {
-    file.close()
-  }
-}
-
-function wrap(sqlite: Database.Database): Connection {
+/** An open database as a connection to a ledger. */
+export function wrap(sqlite: Database.Database): Connection {
   return { sqlite, db: drizzle({ client: sqlite, schema: tables }) }
 }

@@ -41,14 +41,20 @@ const FILE_ERRORS: Readonly<Record<string, string>> = {
   EDQUOT: 'SQLITE_FULL',
 }
 
+const LOCKED = 'ledger_locked'
+
+/** What is said of a ledger that another program does not leave alone for long enough. */
+export function lockedLedger(path: string): LedgerError {
+  return new LedgerError(LOCKED, lockedMessage(path))
+}
+
+function lockedMessage(path: string): string {
+  return `The ledger ${path} is locked by another program. Close whatever has it open, then run the same command again.`
+}
+
 const MESSAGES: readonly [prefix: string, code: string, message: (path: string) => string][] = [
   ['SQLITE_NOTADB', 'ledger_not_ours', notADatabase],
-  [
-    'SQLITE_BUSY',
-    'ledger_locked',
-    (path) =>
-      `The ledger ${path} is locked by another program. Close whatever has it open, then run the same command again.`,
-  ],
+  ['SQLITE_BUSY', LOCKED, lockedMessage],
   [
     'SQLITE_FULL',
     'disk_full',

@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, linkSync, openSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { type Connection, connect, connectToCopy } from './connection.js'
+import { type Connection, connect, wrap } from './connection.js'
 import { asLedgerError } from './errors.js'
 import { inspectLedger, ledgerExists } from './inspect.js'
 import { Ledger } from './ledger.js'
@@ -46,19 +46,27 @@ export async function createLedger(path: string): Promise<boolean> {
  * @throws UsageError `ledger_missing`; LedgerError where the file is not a ledger, or cannot be read or written
  */
 export async function openLedger(path: string, { copy = false } = {}): Promise<Ledger> {
-  const done = inspectLedger(path)
+  const { snapshot, done } = await inspectLedger(path)
+  if (!copy) snapshot.close()
   let connection: Connection | undefined
   try {
     if (!copy) chmodSync(path, PRIVATE)
-    connection = copy ? connectToCopy(path) : connect(path)
+    connection = copy ? wrap(snapshot) : connect(path)
     bringUpToDate(connection, done, path)
     return new Ledger(connection, path)
   } catch (error) {
     connection?.sqlite.close()
     // Another command has brought the ledger up to date at the same moment: then it is as it should be.
-    if (inspectLedger(path).length > done.length) return openLedger(path, { copy })
+    if ((await migrationsOf(path)) > done.length) return openLedger(path, { copy })
     throw asLedgerError(error, path)
   }
+}
+
+/** How many migrations a ledger has had. */
+async function migrationsOf(path: string): Promise<number> {
+  const { snapshot, done } = await inspectLedger(path)
+  snapshot.close()
+  return done.length
 }
 
 /** What SQLite and this tool put beside a ledger. */
