@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3'
 import * as tables from './tables.js'
@@ -20,7 +21,8 @@ const BUSY_TIMEOUT_MS = 5_000
  * commits everything is in the one file, which people copy and keep in synchronised folders.
  */
 export function connect(path: string, { busyTimeout = BUSY_TIMEOUT_MS } = {}): Connection {
-  const sqlite = new Database(path, { fileMustExist: true, timeout: busyTimeout })
+  // By itself `:memory:` would be no file.
+  const sqlite = new Database(resolve(path), { fileMustExist: true, timeout: busyTimeout })
   try {
     sqlite.pragma('journal_mode = DELETE')
     sqlite.pragma('synchronous = EXTRA')

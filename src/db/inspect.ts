@@ -13,9 +13,13 @@ const SCHEMA_V2: Readonly<Record<string, readonly string[]>> = {
   schema_version: ['version'],
 }
 
-/** Whether there is anything at a path. */
+/**
+ * Whether there is anything at a path.
+ * @throws UsageError `bad_ledger_path` where the path is empty
+ */
 export function ledgerExists(path: string): boolean {
-  return existsSync(path)
+  if (path.trim() !== '') return existsSync(path)
+  throw new UsageError('bad_ledger_path', 'The path of the ledger is empty. Name a file with --db.')
 }
 
 /** A ledger that has been looked at. */
@@ -28,7 +32,7 @@ export interface Inspected {
 
 /**
  * Looks at a file and leaves it and all beside it as they are, and refuses what is not a ledger of schema v2.
- * @throws UsageError `ledger_missing`; LedgerError `ledger_not_ours`, `ledger_too_old`, `ledger_too_new`, and what
+ * @throws UsageError `bad_ledger_path`, `ledger_missing`; LedgerError `ledger_not_ours`, `ledger_too_old`, `ledger_too_new`, and what
  *   openSnapshot throws
  */
 export async function inspectLedger(path: string): Promise<Inspected> {

@@ -23,6 +23,8 @@ export interface InitDbResult {
   db: string
   /** False where the ledger was there already. */
   created: boolean
+  /** Whether it is the Python tool's, and has just got the tables of class-keys beside its own. */
+  adopted: boolean
   schemaVersion: 2
 }
 
