@@ -244,6 +244,25 @@ test('nobody is handed the key of somebody who had their address before', async 
   ])
 })
 
+test('a limit that is no amount is written as it stands, and check puts it right', async () => {
+  vi.stubEnv('OPENROUTER_PROVISIONING_KEY', room.sandbox.managementKey)
+  execute('keys.db', `UPDATE key SET credit_limit = 'lots' WHERE email = '${ada.email}'`)
+  execute('keys.db', `UPDATE key SET credit_limit = 'unlimited' WHERE email = '${bilal.email}'`)
+  await room.ok(ExportKeys, '--output', 'a.csv')
+  expect(readCsv('a.csv').map((row) => row.limit)).toEqual(['lots', 'unlimited', 'unlimited'])
+  await room.ok(ExportKeys, '--output', 'a.json', '--format', 'json')
+  const rows = JSON.parse(readFileSync('a.json', 'utf8'))
+  expect(rows.map((row: { limit: unknown }) => row.limit)).toEqual(['lots', null, null])
+  writeRoster([ada, bilal, chiara])
+  const { json } = await room.ok(Check, '--json')
+  expect(json.drift).toMatchObject([
+    { action: 'observed_limit', oldValue: 'lots', newValue: '3.00' },
+    { action: 'observed_limit', oldValue: 'unlimited', newValue: '3.00' },
+  ])
+  await room.ok(ExportKeys, '--output', 'b.csv')
+  expect(readCsv('b.csv').map((row) => row.limit)).toEqual(['3.00', '3.00', 'unlimited'])
+})
+
 test('an empty ledger gives a file with its header, and says that there are none', async () => {
   await room.ok(InitDb, '--db', 'empty.db')
   const { stdout } = await room.ok(ExportKeys, '--db', 'empty.db')

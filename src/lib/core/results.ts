@@ -197,8 +197,10 @@ export interface ExportResult {
 
 /** One line of `history --json`. */
 export interface HistoryLine extends Partial<StudentRef> {
-  /** ISO 8601, UTC. */
-  at: string
+  /** ISO 8601, UTC; null where what stands in the ledger is no time. */
+  at: string | null
+  /** What stands in the ledger, where that is no time; empty for nothing. */
+  unreadableAt?: string
   action: string
   oldValue: string | null
   newValue: string | null
