@@ -1,11 +1,12 @@
 import * as Flags from '@oclif/core/flags'
 import type { Ledger } from '../db/ledger.js'
-import { openLedger } from '../db/open.js'
+import { isPartOfLedger, openLedger } from '../db/open.js'
 import type { LedgerKey } from '../db/secrets.js'
 import { UsageError } from '../lib/core/errors.js'
 import type { ExportResult } from '../lib/core/results.js'
 import { count } from '../lib/core/words.js'
 import { exportPath, saveExport } from '../lib/files/export-file.js'
+import { expectReplaceable } from '../lib/files/safe-write.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag } from '../lib/terminal/flags.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
@@ -41,8 +42,7 @@ export default class ExportKeys extends BaseCommand {
   async run(): Promise<ExportResult> {
     const { flags } = await this.parse(ExportKeys)
     const { format } = flags
-    if (flags.output === '-')
-      throw new UsageError('secrets_to_terminal', 'Secrets are never printed. Name a file with --output.')
+    if (flags.output !== undefined) await expectOutput(flags.output, flags.db)
     const context = {} as Context
     try {
       await runPipeline<Context>(
@@ -79,4 +79,18 @@ export default class ExportKeys extends BaseCommand {
     this.print(exportView(result))
     return result
   }
+}
+
+/**
+ * Refuses to write the keys where that would destroy something, or show them.
+ * @throws UsageError `secrets_to_terminal`, `output_is_ledger`, `file_unwritable`
+ */
+async function expectOutput(output: string, ledger: string): Promise<void> {
+  if (output === '-')
+    throw new UsageError('secrets_to_terminal', 'Secrets are never printed. Name a file with --output.')
+  if (isPartOfLedger(output, ledger)) {
+    const message = `${output} belongs to the ledger ${ledger}, which would be lost. Name another file with --output.`
+    throw new UsageError('output_is_ledger', message)
+  }
+  await expectReplaceable(output)
 }

@@ -1,4 +1,4 @@
-import { createLedger } from '../db/open.js'
+import { createLedger, type LedgerInit } from '../db/open.js'
 import type { InitDbResult } from '../lib/core/results.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag } from '../lib/terminal/flags.js'
@@ -16,24 +16,28 @@ export default class InitDb extends BaseCommand {
 
   async run(): Promise<InitDbResult> {
     const { flags } = await this.parse(InitDb)
-    const { created } = await runPipeline<{ created: boolean }>(
+    const { came } = await runPipeline<{ came: LedgerInit }>(
       [
         {
           title: 'Create the ledger',
           run: async (context) => {
-            context.created = await createLedger(flags.db)
-            return context.created ? flags.db : 'already there'
+            context.came = await createLedger(flags.db)
+            return context.came === 'created' ? flags.db : context.came
           },
         },
       ],
-      { created: false },
+      { came: 'created' },
       this.progress(),
     )
-    this.print([
-      created
-        ? `${flags.db} created, at schema v2. It will hold the secrets of the keys: keep it to yourself, and keep a backup.`
-        : `${flags.db} is already at schema v2; nothing to do.`,
-    ])
-    return { db: flags.db, created, schemaVersion: 2 }
+    this.print([`${flags.db} ${SAYS[came]}`])
+    return { db: flags.db, created: came === 'created', adopted: came === 'adopted', schemaVersion: 2 }
   }
+}
+
+const SAYS: Readonly<Record<LedgerInit, string>> = {
+  created:
+    'created, at schema v2. It will hold the secrets of the keys: keep it to yourself, and keep a backup.',
+  adopted:
+    "adopted: it is the Python tool's ledger, at schema v2. Its tables are as they were, class-keys has added tables of its own, and the file is readable by you alone.",
+  'already there': 'is already at schema v2; nothing to do.',
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3'
 import * as tables from './tables.js'
@@ -20,7 +21,8 @@ const BUSY_TIMEOUT_MS = 5_000
  * commits everything is in the one file, which people copy and keep in synchronised folders.
  */
 export function connect(path: string, { busyTimeout = BUSY_TIMEOUT_MS } = {}): Connection {
-  const sqlite = new Database(path, { fileMustExist: true, timeout: busyTimeout })
+  // By itself `:memory:` would be no file.
+  const sqlite = new Database(resolve(path), { fileMustExist: true, timeout: busyTimeout })
   try {
     sqlite.pragma('journal_mode = DELETE')
     sqlite.pragma('synchronous = EXTRA')
@@ -32,20 +34,7 @@ export function connect(path: string, { busyTimeout = BUSY_TIMEOUT_MS } = {}): C
   return wrap(sqlite)
 }
 
-/** A copy of a ledger in memory: whatever is done to it leaves the file as it is. */
-export function connectToCopy(path: string): Connection {
-  const file = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
-  try {
-    const bytes = file.serialize()
-    // The format bytes of a write-ahead log, which a database in memory cannot have.
-    bytes[18] = 1
-    bytes[19] = 1
-    return wrap(new Database(bytes))
-  } finally {
-    file.close()
-  }
-}
-
-function wrap(sqlite: Database.Database): Connection {
+/** An open database as a connection to a ledger. */
+export function wrap(sqlite: Database.Database): Connection {
   return { sqlite, db: drizzle({ client: sqlite, schema: tables }) }
 }

@@ -15,7 +15,7 @@ export function readHistory(db: Db): HistoryEntry[] {
     .all()
   return rows.map(({ change, keyName, student: person }) => ({
     id: change.id,
-    at: parseLedgerTime(change.changedAt),
+    ...readTime(change.changedAt),
     action: change.action,
     oldValue: change.oldValue,
     newValue: change.newValue,
@@ -23,4 +23,10 @@ export function readHistory(db: Db): HistoryEntry[] {
     keyName,
     student: person && studentRef({ ...person, mqId: person.mqId ?? '' }),
   }))
+}
+
+/** Whatever a ledger of another tool has in the place of a time: a number and nothing are possible too. */
+function readTime(value: unknown): Pick<HistoryEntry, 'at' | 'atText'> {
+  const atText = String(value ?? '')
+  return { at: parseLedgerTime(atText) ?? null, atText }
 }

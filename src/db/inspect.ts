@@ -1,7 +1,8 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
-import Database from 'better-sqlite3'
+import { existsSync, statSync } from 'node:fs'
+import type Database from 'better-sqlite3'
 import { UsageError } from '../lib/core/errors.js'
 import { asLedgerError, LedgerError } from './errors.js'
+import { openSnapshot } from './snapshot.js'
 
 /** The five tables of schema v2 and the columns that each must have. */
 const SCHEMA_V2: Readonly<Record<string, readonly string[]>> = {
@@ -12,17 +13,29 @@ const SCHEMA_V2: Readonly<Record<string, readonly string[]>> = {
   schema_version: ['version'],
 }
 
-/** Whether there is anything at a path. */
+/**
+ * Whether there is anything at a path.
+ * @throws UsageError `bad_ledger_path` where the path is empty
+ */
 export function ledgerExists(path: string): boolean {
-  return existsSync(path)
+  if (path.trim() !== '') return existsSync(path)
+  throw new UsageError('bad_ledger_path', 'The path of the ledger is empty. Name a file with --db.')
+}
+
+/** A ledger that has been looked at. */
+export interface Inspected {
+  /** Its last whole state, in memory; to be closed. */
+  snapshot: Database.Database
+  /** The hashes of the migrations it has had; none for a ledger of the Python tool. */
+  done: string[]
 }
 
 /**
- * Looks at a file without changing it, and refuses what is not a ledger of schema v2.
- * @returns the hashes of the migrations it has had; none for a ledger of the Python tool
- * @throws UsageError `ledger_missing`; LedgerError `ledger_not_ours`, `ledger_too_old`, `ledger_too_new`
+ * Looks at a file and leaves it and all beside it as they are, and refuses what is not a ledger of schema v2.
+ * @throws UsageError `bad_ledger_path`, `ledger_missing`; LedgerError `ledger_not_ours`, `ledger_too_old`, `ledger_too_new`, and what
+ *   openSnapshot throws
  */
-export function inspectLedger(path: string): string[] {
+export async function inspectLedger(path: string): Promise<Inspected> {
   if (!ledgerExists(path)) {
     throw new UsageError(
       'ledger_missing',
@@ -36,57 +49,14 @@ export function inspectLedger(path: string): string[] {
     const message = `${path} is an empty file, not a ledger. Delete it, then run class-keys init-db.`
     throw new LedgerError('ledger_not_ours', message, 2)
   }
+  let snapshot: Database.Database | undefined
   try {
-    return look(openUnchanged(path), path)
+    snapshot = await openSnapshot(path)
+    return { snapshot, done: inspect(snapshot, path) }
   } catch (error) {
-    if (!wasBrokenOff(error)) throw asLedgerError(error, path)
-  }
-  try {
-    return look(new Database(path, { fileMustExist: true }), path)
-  } catch (error) {
+    snapshot?.close()
     throw asLedgerError(error, path)
   }
-}
-
-function look(sqlite: Database.Database, path: string): string[] {
-  try {
-    return inspect(sqlite, path)
-  } finally {
-    sqlite.close()
-  }
-}
-
-/**
- * Whether a program was killed in the middle of a commit: SQLite then has to put the last whole state back
- * before anybody can read, which only a connection that may write does.
- */
-function wasBrokenOff(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_READONLY_')
-}
-
-/**
- * Opens a file for a look that leaves nothing behind: SQLite puts two files beside a database with a
- * write-ahead log even to read it, so that one is looked at in memory.
- */
-function openUnchanged(path: string): Database.Database {
-  if (!isWriteAhead(path) || existsSync(`${path}-wal`)) {
-    return new Database(path, { fileMustExist: true, readonly: true })
-  }
-  const bytes = readFileSync(path)
-  bytes[18] = bytes[19] = 1
-  return new Database(bytes)
-}
-
-/** Whether the header's format bytes say that the database has a write-ahead log. */
-function isWriteAhead(path: string): boolean {
-  const header = Buffer.alloc(20)
-  const file = openSync(path, 'r')
-  try {
-    readSync(file, header, 0, header.length, 0)
-  } finally {
-    closeSync(file)
-  }
-  return header.subarray(0, 15).toString() === 'SQLite format 3' && header[18] === 2
 }
 
 function inspect(sqlite: Database.Database, path: string): string[] {

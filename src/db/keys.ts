@@ -1,6 +1,6 @@
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import type { Key } from '../lib/core/key.js'
-import type { LimitReset } from '../lib/core/money.js'
+import { type Limit, type LimitReset, parseLimit } from '../lib/core/money.js'
 import { ledgerTime } from '../lib/core/times.js'
 import type { Db } from './connection.js'
 import { changelog, key, keyState, student } from './tables.js'
@@ -14,12 +14,23 @@ export interface Change {
   newValue: string | null
 }
 
+/** A limit as the ledger has it: text where another tool has put some there that is no amount. */
+export type KeptLimit = Limit | string
+
+/** Reads a limit, whatever has been put into its column. */
+export function keptLimit(value: unknown): KeptLimit {
+  if (value === null || typeof value === 'number') return value
+  const text = String(value)
+  const limit = parseLimit(text)
+  return limit === undefined ? text : limit
+}
+
 /** A key as the ledger has it, with what it knows beyond schema v2. */
 export interface KeptKey {
   keyHash: string
   keyName: string
   email: string
-  creditLimit: number | null
+  creditLimit: KeptLimit
   disabled: boolean
   /** Null for a key of the Python tool that no listing has shown since. */
   knownAt: Date | null
@@ -43,7 +54,7 @@ export function readKeys(db: Db): Map<string, KeptKey> {
     .from(key)
     .leftJoin(keyState, eq(keyState.keyHash, key.keyHash))
     .all()
-  return new Map(rows.map((row) => [row.keyHash, row]))
+  return new Map(rows.map((row) => [row.keyHash, { ...row, creditLimit: keptLimit(row.creditLimit) }]))
 }
 
 /** Whose the keys are that the ledger knows: MQ IDs by hash. */

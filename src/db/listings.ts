@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Key } from '../lib/core/key.js'
 import type { Matching } from '../lib/core/matching.js'
-import { type Limit, limitText, sameLimit } from '../lib/core/money.js'
+import { limitText, sameLimit } from '../lib/core/money.js'
 import type { Drift } from '../lib/core/results.js'
 import type { Person } from '../lib/core/student.js'
 import { ledgerTime } from '../lib/core/times.js'
@@ -106,9 +106,10 @@ function knowsMore({ knownAt }: KeptKey, listedAt: Date, now: Date): boolean {
 function withhold(theirs: Key, ours: KeptKey, awaited: readonly Pending[]): Key {
   const isAwaited = (action: string, value: string | null) =>
     awaited.some((change) => change.action === action && change.newValue === value)
+  const limitIsAwaited = isAwaited('update_limit', limitText(theirs.limit))
   return {
     ...theirs,
-    limit: isAwaited('update_limit', limitText(theirs.limit)) ? ours.creditLimit : theirs.limit,
+    limit: limitIsAwaited && typeof ours.creditLimit !== 'string' ? ours.creditLimit : theirs.limit,
     disabled: isAwaited('update_disabled', String(theirs.disabled)) ? ours.disabled : theirs.disabled,
     limitReset: isAwaited('update_limit_reset', theirs.limitReset) ? ours.limitReset : theirs.limitReset,
   }
@@ -126,12 +127,13 @@ function readPending(db: Db): Map<string, Pending[]> {
 
 /** What is different at OpenRouter; a change that we sent and got no answer to is ours, if it came true. */
 function differences(ours: KeptKey, theirs: Key, awaited: readonly Pending[]): Change[] {
+  const limit = ours.creditLimit
   const all: [field: string, oldValue: string | null, newValue: string | null, differs: boolean][] = [
     [
       'limit',
-      limitText(ours.creditLimit),
+      typeof limit === 'string' ? limit : limitText(limit),
       limitText(theirs.limit),
-      !sameLimit(ours.creditLimit as Limit, theirs.limit),
+      typeof limit === 'string' || !sameLimit(limit, theirs.limit),
     ],
     ['disabled', String(ours.disabled), String(theirs.disabled), ours.disabled !== theirs.disabled],
     ['name', ours.keyName, theirs.name, ours.keyName !== theirs.name],

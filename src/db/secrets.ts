@@ -3,7 +3,7 @@ import { mqIdOfKeyName } from '../lib/core/key-name.js'
 import type { Limit, LimitReset } from '../lib/core/money.js'
 import type { Person } from '../lib/core/student.js'
 import type { Db } from './connection.js'
-import { isThere } from './keys.js'
+import { isThere, type KeptLimit, keptLimit } from './keys.js'
 import { creation, key, keyState, secret, student } from './tables.js'
 
 /** A key whose secret no file has ever held. */
@@ -20,7 +20,7 @@ export interface LedgerKey extends Person {
   keyHash: string
   secret: string | undefined
   keyName: string
-  limit: Limit
+  limit: KeptLimit
   disabled: boolean
 }
 
@@ -94,6 +94,7 @@ export function readLedgerKeys(db: Db): LedgerKey[] {
   // The Python tool's files may hold keys of people whom they do not hold.
   return rows.map((row) => ({
     ...row,
+    limit: keptLimit(row.limit),
     firstName: row.firstName ?? '',
     lastName: row.lastName ?? '',
     mqId: row.mqId ?? mqIdOfKeyName(row.keyName) ?? '',

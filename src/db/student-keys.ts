@@ -32,7 +32,11 @@ export function readStudentKeys(db: Db, email: string): StudentKey[] {
 
 function readUsage(db: Db, hash: string): UsagePoint[] {
   const rows = db.select().from(usage).where(eq(usage.keyHash, hash)).orderBy(asc(usage.id)).all()
-  return rows.map((row) => ({ at: parseLedgerTime(row.checkedAt).toISOString(), usage: row.usage }))
+  return rows.flatMap(({ checkedAt, usage: spent }) => {
+    // Another tool may have put anything there: what is no point of a chart is left out of it.
+    const at = parseLedgerTime(String(checkedAt))?.toISOString()
+    return at === undefined || typeof spent !== 'number' ? [] : [{ at, usage: spent }]
+  })
 }
 
 /** The keys that are not in OpenRouter any more, by address, with the last that is known of them. */

@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { linkSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import Check from '../../src/commands/check.js'
 import ExportKeys from '../../src/commands/export-keys.js'
@@ -25,6 +26,13 @@ beforeEach(async () => {
   room.sandbox.state.requests.length = 0
   vi.stubEnv('OPENROUTER_PROVISIONING_KEY', undefined)
 })
+
+/** What stands in the folder, links not followed. */
+const entries = () =>
+  names().map((name) => {
+    const { ino, mode, size, mtimeNs } = lstatSync(name, { bigint: true })
+    return { name, ino, mode, size, mtimeNs }
+  })
 
 const keyOf = (of: typeof ada) => room.sandbox.state.keys().find((key) => key.name.endsWith(`_${of.mq_id}`))
 const cells = (of: typeof ada, apiKey: string | undefined, limit: string, disabled: string) => [
@@ -123,6 +131,62 @@ describe('--output', () => {
     expect(modeOf('handout.csv')).toBe('600')
   })
 
+  describe('that is the ledger or lies beside it is refused before anything is read or written', () => {
+    const others: Record<string, [output: string, make?: () => void]> = {
+      'the ledger': ['keys.db'],
+      'the ledger, by another way': ['here/./keys.db', () => symlinkSync('.', 'here')],
+      'a symbolic link to the ledger': ['link.csv', () => symlinkSync('keys.db', 'link.csv')],
+      'a hard link to the ledger': ['hard.csv', () => linkSync('keys.db', 'hard.csv')],
+      'its lock': ['keys.db-lock'],
+      'its journal, which is not there': ['keys.db-journal'],
+      'its write-ahead log, which is not there': ['keys.db-wal'],
+      'the index of that, in a folder behind a link': ['here/keys.db-shm', () => symlinkSync('.', 'here')],
+    }
+    for (const [what, [output, make]] of Object.entries(others)) {
+      test(what, async () => {
+        make?.()
+        const before = entries()
+        const { json, exitCode } = await room.run(ExportKeys, '--output', output, '--json')
+        expect(exitCode).toBe(2)
+        expect(json.error).toMatchObject({ code: 'output_is_ledger', exitCode: 2 })
+        expect(json.error.message).toBe(
+          `${output} belongs to the ledger keys.db, which would be lost. Name another file with --output.`,
+        )
+        expect(entries()).toEqual(before)
+      })
+    }
+
+    test('also where --db names the ledger by a link', async () => {
+      mkdirSync('elsewhere')
+      symlinkSync('../keys.db', 'elsewhere/link.db')
+      const before = fileState('keys.db')
+      for (const output of ['keys.db', 'keys.db-lock', 'elsewhere/link.db']) {
+        const { exitCode } = await room.run(ExportKeys, '--db', 'elsewhere/link.db', '--output', output)
+        expect(exitCode).toBe(2)
+      }
+      expect(fileState('keys.db')).toEqual(before)
+    })
+  })
+
+  test('at which there is something else than a file is refused, and that stays', async () => {
+    mkdirSync('folder')
+    execFileSync('mkfifo', ['pipe'])
+    symlinkSync('pipe', 'to-pipe')
+    symlinkSync('nowhere', 'dangling')
+    const before = entries()
+    const says = async (output: string) => {
+      const { stderr, exitCode } = await room.run(ExportKeys, '--output', output)
+      expect(exitCode).toBe(2)
+      return stderr
+    }
+    const rest = 'and is not replaced by a file. Name another path.\n'
+    expect(await says('folder')).toBe(`Error: folder is a folder, ${rest}`)
+    expect(await says('pipe')).toBe(`Error: pipe is a pipe, ${rest}`)
+    expect(await says('to-pipe')).toBe(`Error: to-pipe is a pipe, ${rest}`)
+    expect(await says('dangling')).toBe(`Error: dangling is a link that cannot be followed, ${rest}`)
+    expect(entries()).toEqual(before)
+  })
+
   test('in a folder that is not there is said in words, and nothing is marked as handed out', async () => {
     const { stderr, exitCode } = await room.run(ExportKeys, '--output', 'no-such-folder/handout.csv')
     expect(exitCode).toBe(1)
@@ -178,6 +242,25 @@ test('nobody is handed the key of somebody who had their address before', async 
   expect(rows.filter((row) => row.email === ada.email).map((row) => [row.mq_id, row.api_key])).toEqual([
     [newcomer.mq_id, keyOf(newcomer)?.secret],
   ])
+})
+
+test('a limit that is no amount is written as it stands, and check puts it right', async () => {
+  vi.stubEnv('OPENROUTER_PROVISIONING_KEY', room.sandbox.managementKey)
+  execute('keys.db', `UPDATE key SET credit_limit = 'lots' WHERE email = '${ada.email}'`)
+  execute('keys.db', `UPDATE key SET credit_limit = 'unlimited' WHERE email = '${bilal.email}'`)
+  await room.ok(ExportKeys, '--output', 'a.csv')
+  expect(readCsv('a.csv').map((row) => row.limit)).toEqual(['lots', 'unlimited', 'unlimited'])
+  await room.ok(ExportKeys, '--output', 'a.json', '--format', 'json')
+  const rows = JSON.parse(readFileSync('a.json', 'utf8'))
+  expect(rows.map((row: { limit: unknown }) => row.limit)).toEqual(['lots', null, null])
+  writeRoster([ada, bilal, chiara])
+  const { json } = await room.ok(Check, '--json')
+  expect(json.drift).toMatchObject([
+    { action: 'observed_limit', oldValue: 'lots', newValue: '3.00' },
+    { action: 'observed_limit', oldValue: 'unlimited', newValue: '3.00' },
+  ])
+  await room.ok(ExportKeys, '--output', 'b.csv')
+  expect(readCsv('b.csv').map((row) => row.limit)).toEqual(['3.00', '3.00', 'unlimited'])
 })
 
 test('an empty ledger gives a file with its header, and says that there are none', async () => {

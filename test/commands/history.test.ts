@@ -45,6 +45,66 @@ async function threeDays() {
 
 const actions = (json: { entries: { action: string }[] }) => json.entries.map(({ action }) => action)
 
+describe('a changelog with times that cannot be read', () => {
+  const TIMES = ["'x'", "'1719800000'", '1719800000', 'NULL', "'2026-02-19 20:52:27'"]
+  const told = [
+    '2026-02-20 07:52:27',
+    'no time            ',
+    '1719800000         ',
+    '1719800000         ',
+    'x                  ',
+  ]
+
+  function pythonLedger() {
+    vi.stubEnv('TZ', 'Australia/Sydney')
+    writePythonLedger('keys.db', {
+      dialect: 'declared with hardly any constraint',
+      students: [{ email: ada.email, first: 'Ada', last: 'Quill1', mqId: ada.mq_id }],
+      keys: [{ hash: 'h', email: ada.email, name: keyNameOf(ada) }],
+    })
+    for (const time of TIMES)
+      execute(
+        'keys.db',
+        `INSERT INTO changelog (key_hash, action, new_value, changed_at) VALUES ('h', 'provisioned', '3', ${time})`,
+      )
+  }
+
+  test('shows those as they stand, and the others as ever', async () => {
+    pythonLedger()
+    const { stdout } = await room.ok(History)
+    const rest = `  Ada Quill1 (${ada.email}): a key was made with a limit of $3.00`
+    expect(stdout.trimEnd().split('\n')).toEqual(told.map((time) => time + rest))
+  })
+
+  test('has them in JSON and in CSV', async () => {
+    pythonLedger()
+    const { json } = await room.ok(History, '--json')
+    expect(json.entries.map((entry: { at: string }) => entry.at)).toEqual([
+      '2026-02-19T20:52:27.000Z',
+      null,
+      null,
+      null,
+      null,
+    ])
+    expect(json.entries.slice(1).map((entry: { unreadableAt: string }) => entry.unreadableAt)).toEqual([
+      '',
+      '1719800000',
+      '1719800000',
+      'x',
+    ])
+    expect(json.entries[0]).not.toHaveProperty('unreadableAt')
+    const { stdout } = await room.ok(History, '--csv')
+    const rows = Papa.parse<Record<string, string>>(stdout, { header: true, skipEmptyLines: true }).data
+    expect(rows.map((row) => row.changed_at)).toEqual([
+      '2026-02-19T20:52:27.000Z',
+      '',
+      '1719800000',
+      '1719800000',
+      'x',
+    ])
+  })
+})
+
 describe('what a person sees', () => {
   test('a sentence a change with its local time, the newest first', async () => {
     await threeDays()

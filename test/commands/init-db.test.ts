@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
 import InitDb from '../../src/commands/init-db.js'
 import { useClassroom } from '../support/classroom.js'
@@ -28,12 +28,30 @@ test('a second time says that it is already at v2, and changes nothing', async (
   expect(folderState()).toEqual(before)
 })
 
+test("says that it has adopted the Python tool's ledger, and a second time that there is nothing to do", async () => {
+  writePythonLedger('keys.db')
+  const { stdout, stderr } = await room.ok(InitDb)
+  expect(stdout).toBe(
+    "keys.db adopted: it is the Python tool's ledger, at schema v2. Its tables are as they were, class-keys has added tables of its own, and the file is readable by you alone.\n",
+  )
+  expect(stderr).toBe('Create the ledger: adopted\n')
+  expect(modeOf('keys.db')).toBe('600')
+  expect((await room.ok(InitDb)).stdout).toBe('keys.db is already at schema v2; nothing to do.\n')
+})
+
+test('--json tells an adopted ledger from one that was ours before', async () => {
+  writePythonLedger('keys.db')
+  const told = { db: 'keys.db', created: false, schemaVersion: 2 }
+  expect((await room.ok(InitDb, '--json')).json).toEqual({ ...told, adopted: true })
+  expect((await room.ok(InitDb, '--json')).json).toEqual({ ...told, adopted: false })
+})
+
 test('--json gives one document, and progress stays away from it', async () => {
   const first = await room.ok(InitDb, '--json')
-  expect(first.json).toEqual({ db: 'keys.db', created: true, schemaVersion: 2 })
+  expect(first.json).toEqual({ db: 'keys.db', created: true, adopted: false, schemaVersion: 2 })
   expect(first.stderr).toBe('')
   const second = await room.ok(InitDb, '--json')
-  expect(second.json).toEqual({ db: 'keys.db', created: false, schemaVersion: 2 })
+  expect(second.json).toEqual({ db: 'keys.db', created: false, adopted: false, schemaVersion: 2 })
 })
 
 test('--db names another file, and so does CLASS_KEYS_DB, of which the flag wins', async () => {
@@ -81,11 +99,21 @@ describe('refuses', () => {
     expect(folderState()).toEqual(before)
   })
 
-  test('an unwritable place, without a stack trace', async () => {
-    const { stderr, exitCode } = await room.run(InitDb, '--db', 'no-such-folder/keys.db')
-    expect(exitCode).toBe(1)
-    expect(stderr).toMatch(/Error: The ledger no-such-folder\/keys\.db cannot be opened\./)
-    expect(stderr).not.toMatch(/\n\s+at /)
+  test.each([
+    [
+      'no-such-folder/keys.db',
+      'There is no folder no-such-folder to make the ledger in. Make it, or name another',
+    ],
+    ['r.csv/k.db', 'r.csv is a file, and no folder to make the ledger in. Move it away, or name another'],
+    ['dang.db', 'dang.db is a link that leads nowhere. Delete it, or name another'],
+    ['', 'The path of the ledger is empty. Name a'],
+  ])('--db “%s”, as wrong usage and without a stack trace', async (path, words) => {
+    writeFileSync('r.csv', '')
+    symlinkSync('gone.db', 'dang.db')
+    const { stderr, exitCode } = await room.run(InitDb, '--db', path)
+    expect(exitCode).toBe(2)
+    expect(stderr).toBe(`Create the ledger: failed\nError: ${words} file with --db.\n`)
+    expect(names()).toEqual(['dang.db', 'r.csv'])
   })
 
   test('an unknown flag, as wrong usage', async () => {

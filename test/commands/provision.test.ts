@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import Database from 'better-sqlite3'
 import { describe, expect, test, vi } from 'vitest'
 import Check from '../../src/commands/check.js'
 import InitDb from '../../src/commands/init-db.js'
@@ -202,6 +203,23 @@ describe('a student without a budget', () => {
 })
 
 describe('--dry-run', () => {
+  test('leaves a journal beside the ledger as it is, which a writer that was killed has left', async () => {
+    await room.ok(InitDb)
+    writeRoster(students(2))
+    const sqlite = new Database('keys.db')
+    sqlite.pragma('cache_size = 2')
+    sqlite.exec('BEGIN; CREATE TABLE half_done (x); UPDATE schema_version SET version = 9')
+    for (let i = 0; i < 20; i++) sqlite.exec('INSERT INTO half_done VALUES (hex(randomblob(2000)))')
+    copyFileSync('keys.db', 'killed.db')
+    copyFileSync('keys.db-journal', 'killed.db-journal')
+    sqlite.exec('ROLLBACK')
+    sqlite.close()
+    const before = folderState()
+    const { stdout } = await room.ok(Provision, '--dry-run', '--db', 'killed.db')
+    expect(stdout).toContain('This was a dry run: nothing was sent, and nothing was written.')
+    expect(folderState()).toEqual(before)
+  })
+
   test('shows each name, limit and reset, and what the class could then spend', async () => {
     await ready([
       ada,

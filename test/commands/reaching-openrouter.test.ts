@@ -126,6 +126,10 @@ describe('the management key', () => {
     vi.stubEnv('OPENROUTER_PROVISIONING_KEY', undefined)
     vi.stubEnv('OPENROUTER_MANAGEMENT_KEY', MANAGEMENT_KEY)
     await room.ok(Check)
+    room.sandbox.faults.add({ effect: { kind: 'error', status: 401 } })
+    expect((await room.run(Check)).stderr).toMatch(
+      /Check OPENROUTER_MANAGEMENT_KEY; management keys are made at/,
+    )
   })
 
   test('under the name that this tool has always had wins', async () => {
@@ -191,6 +195,15 @@ describe('OPENROUTER_BASE_URL', () => {
       expect(error).toMatchObject({ code: 'bad_base_url', exitCode: 2 })
       expect(error.message).toMatch(/OPENROUTER_BASE_URL is not a web address/)
     }
+    expect(room.requests()).toEqual([])
+  })
+
+  test('that holds a password is refused without being shown, in both forms', async () => {
+    await ready()
+    vi.stubEnv('OPENROUTER_BASE_URL', 'http://me:hunter2@host/api/v1')
+    const { error, stderr } = await fails(Check)
+    expect(error).toMatchObject({ code: 'bad_base_url', exitCode: 2 })
+    expect(`${stderr}${JSON.stringify(error)}`).not.toContain('hunter2')
     expect(room.requests()).toEqual([])
   })
 

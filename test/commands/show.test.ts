@@ -7,6 +7,7 @@ import { useClassroom } from '../support/classroom.js'
 import { runCommand } from '../support/command.js'
 import { names } from '../support/folder.js'
 import { keyNameOf, student, writeRoster } from '../support/people.js'
+import { writePythonLedger } from '../support/python-ledger.js'
 import { execute, query } from '../support/sqlite.js'
 
 const room = useClassroom()
@@ -316,6 +317,33 @@ test('usage over time grows from check to check', async () => {
   expect(stdout).toContain('4 checks: $0.00 on 2026-11-11 12:00 to $2.75 on 2026-11-14 12:00\n')
   // Each student's own: nobody else has spent anything.
   expect((await room.ok(Show, bilal.email)).stdout).toContain('  usage   ▁▁▁▁\n')
+})
+
+test('what is no point of a chart is left out of it, and a change without a time is shown', async () => {
+  const { hash } = room.giveKey(ada)
+  writePythonLedger('keys.db', {
+    dialect: 'declared with hardly any constraint',
+    students: [{ email: ada.email, first: ada.first_name, last: ada.last_name, mqId: ada.mq_id }],
+    keys: [{ hash, email: ada.email, name: keyNameOf(ada) }],
+    usage: [{ hash, usage: 0.5 }],
+  })
+  execute(
+    'keys.db',
+    `INSERT INTO usage (key_hash, usage, checked_at) VALUES ('${hash}', 1, 'x'), ('${hash}', 2, NULL)`,
+  )
+  execute(
+    'keys.db',
+    `INSERT INTO usage (key_hash, usage, checked_at) VALUES ('${hash}', 'lots', '2026-02-19 20:52:27')`,
+  )
+  execute(
+    'keys.db',
+    `INSERT INTO changelog (key_hash, action, new_value, changed_at) VALUES ('${hash}', 'provisioned', '3', 'x')`,
+  )
+  const { json } = await room.ok(Show, ada.mq_id, '--json')
+  expect(json.keys[0].usageOverTime).toEqual([{ at: expect.any(String), usage: 0.5 }])
+  const { stdout } = await room.ok(Show, ada.mq_id)
+  expect(stdout).toContain('1 check: $0.50')
+  expect(stdout).toMatch(/^ {2}x {15} {2}a key was made with a limit of \$3\.00$/m)
 })
 
 test('the ten newest changes, and where the others are', async () => {

@@ -15,6 +15,7 @@ const BO = { email: 'bo@example.edu', name: 'Bo Reed', mqId: 'b2' }
 const entry = (over: Partial<HistoryEntry> = {}): HistoryEntry => ({
   id: 1,
   at: new Date('2026-02-19T10:00:00Z'),
+  atText: '2026-02-19T10:00:00Z',
   action: 'update_limit',
   oldValue: '3.00',
   newValue: '5.00',
@@ -66,6 +67,18 @@ it('tells an entry as a result, with or without a student', () => {
   expect(historyLine(entry({ student: null }))).toStrictEqual(line)
 })
 
+it('tells an entry whose time cannot be read with what stands in its place', () => {
+  const line = historyLine(entry({ at: null, atText: 'x' }))
+  expect(line).toMatchObject({ at: null, unreadableAt: 'x' })
+  expect(historyLine(entry({ at: null, atText: '' }))).toMatchObject({ at: null, unreadableAt: '' })
+})
+
+it('does not show an entry whose time cannot be read as one since a day', () => {
+  const entries = [entry({ at: null, atText: 'x' }), entry({ id: 2 })]
+  expect(filterHistory(entries, {})).toHaveLength(2)
+  expect(filterHistory(entries, { since: new Date(0) }).map(({ id }) => id)).toEqual([2])
+})
+
 it.each<[string, string | null, string | null, string]>([
   ['provisioned', null, '3.00', 'a key was made with a limit of $3.00'],
   ['provisioned', null, 'unlimited', 'a key was made with a limit of unlimited'],
@@ -107,8 +120,22 @@ describe('parseLedgerTime', () => {
     ['2026-02-19 10:00:00.5', '2026-02-19T10:00:00.500Z'],
   ])('in Sydney, %s is %s', (text, moment) => {
     vi.stubEnv('TZ', 'Australia/Sydney')
-    expect(parseLedgerTime(text).toISOString()).toBe(moment)
+    expect(parseLedgerTime(text)?.toISOString()).toBe(moment)
   })
+
+  it.each([
+    '',
+    'x',
+    'x 1',
+    '1',
+    '1719800000',
+    '1719800000.5',
+    '2026',
+    '20260219',
+    '19/02/2026',
+    '2026-13-01',
+    '2026-02-19 x',
+  ])('%j is no moment', (text) => expect(parseLedgerTime(text)).toBeUndefined())
 })
 
 describe('parseSince', () => {

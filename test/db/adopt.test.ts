@@ -68,7 +68,7 @@ for (const dialect of Object.keys(DIALECTS) as (keyof typeof DIALECTS)[]) {
       const before = everyCell('keys.db')
       const columns = TABLES.map((table) => columnsOf('keys.db', table))
       const { json } = await room.ok(InitDb, '--json')
-      expect(json).toEqual({ db: 'keys.db', created: false, schemaVersion: 2 })
+      expect(json).toEqual({ db: 'keys.db', created: false, adopted: true, schemaVersion: 2 })
       expect(everyCell('keys.db')).toEqual(before)
       expect(TABLES.map((table) => columnsOf('keys.db', table))).toEqual(columns)
       expect(names()).toEqual(['keys.db'])

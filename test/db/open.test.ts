@@ -1,13 +1,33 @@
-import { copyFileSync, mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import * as fs from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import Database from 'better-sqlite3'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLedger, openLedger } from '../../src/db/open.js'
 import { ClassKeysError } from '../../src/lib/core/errors.js'
 import { folderState, modeOf, names, useFolder } from '../support/folder.js'
 import { writePythonLedger } from '../support/python-ledger.js'
 import { columnsOf, execute, query } from '../support/sqlite.js'
 
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>()
+  return { ...real, chmodSync: vi.fn(real.chmodSync) }
+})
+const real = await vi.importActual<typeof import('node:fs')>('node:fs')
+
 useFolder()
+afterEach(() => {
+  vi.mocked(fs.chmodSync).mockImplementation(real.chmodSync)
+  vi.restoreAllMocks()
+})
 
 /** What an action is refused with. */
 async function refusal(action: Promise<unknown>): Promise<ClassKeysError> {
@@ -26,7 +46,7 @@ function age(path: string): void {
 
 describe('a new ledger', () => {
   test('has schema v2 exactly, and nothing beside it', async () => {
-    expect(await createLedger('keys.db')).toBe(true)
+    expect(await createLedger('keys.db')).toBe('created')
     expect(names()).toEqual(['keys.db'])
     expect(query('keys.db', 'SELECT * FROM schema_version')).toEqual([{ version: 2 }])
     expect(columnsOf('keys.db', 'student')).toEqual([
@@ -82,23 +102,62 @@ describe('a new ledger', () => {
     await createLedger('keys.db')
     age('keys.db')
     const before = folderState()
-    expect(await createLedger('keys.db')).toBe(false)
+    expect(await createLedger('keys.db')).toBe('already there')
     expect(folderState()).toEqual(before)
   })
 
   test('of two that are made at once, one is there and the other is told so', async () => {
     const outcomes = await Promise.allSettled([createLedger('keys.db'), createLedger('keys.db')])
-    expect(outcomes.filter((o) => o.status === 'fulfilled' && o.value)).toHaveLength(1)
+    expect(outcomes.map((o) => o.status === 'fulfilled' && o.value).sort()).toEqual([
+      'already there',
+      'created',
+    ])
     expect(names()).toEqual(['keys.db'])
     await (await openLedger('keys.db')).close()
   })
 
-  test('in a folder that is not there is refused in words, and leaves nothing', async () => {
-    const error = await refusal(createLedger('no-such-folder/keys.db'))
-    expect(error).toMatchObject({ code: 'ledger_unwritable', exitCode: 1 })
-    expect(error.message).toContain('no-such-folder/keys.db')
-    expect(names()).toEqual([])
+  test.each<[string, string, RegExp, () => void]>([
+    ['in a folder that is not there', 'nodir/keys.db', /^There is no folder nodir to make/, () => {}],
+    ['below a file', 'roster.csv/keys.db', /^roster\.csv is a file/, () => writeFileSync('roster.csv', '')],
+    [
+      'far below a file',
+      'roster.csv/a/keys.db',
+      /^There is no folder roster\.csv\/a/,
+      () => writeFileSync('roster.csv', ''),
+    ],
+    [
+      'at a link that leads nowhere',
+      'dang.db',
+      /^dang\.db is a link that leads nowhere/,
+      () => symlinkSync('x', 'dang.db'),
+    ],
+    ['at an empty path', '', /^The path of the ledger is empty/, () => {}],
+    ['at a path of spaces', ' ', /^The path of the ledger is empty/, () => {}],
+  ])('%s is refused in words, and leaves nothing', async (_, path, says, make) => {
+    make()
+    const before = names()
+    const error = await refusal(createLedger(path))
+    expect(error).toMatchObject({ code: 'bad_ledger_path', exitCode: 2 })
+    expect(error.message).toMatch(says)
+    expect(error.message).toMatch(/ame (another|a) file with --db\.$/)
+    expect(names()).toEqual(before)
   })
+
+  test('is a file by any name, and by that which means memory to SQLite', async () => {
+    expect(await createLedger(':memory:')).toBe('created')
+    expect(names()).toEqual([':memory:'])
+    for (const copy of [false, true]) {
+      const ledger = await openLedger(':memory:', { copy })
+      expect(await ledger.students()).toEqual([])
+      await ledger.close()
+    }
+    expect(await createLedger(':memory:')).toBe('already there')
+    expect(names()).toEqual([':memory:'])
+  })
+})
+
+test('nothing is opened at an empty path', async () => {
+  expect(await refusal(openLedger(''))).toMatchObject({ code: 'bad_ledger_path', exitCode: 2 })
 })
 
 describe('what is not a ledger is refused, by opening and by creating, and left untouched to the byte', () => {
@@ -293,10 +352,49 @@ describe('what is not a ledger is refused, by opening and by creating, and left 
 describe('an open ledger', () => {
   test('is readable by its owner alone from then on', async () => {
     await createLedger('keys.db')
-    const { chmodSync } = await import('node:fs')
     chmodSync('keys.db', 0o644)
     await (await openLedger('keys.db')).close()
     expect(modeOf('keys.db')).toBe('600')
+  })
+
+  describe('that others can read, and that cannot be made private', () => {
+    beforeEach(async () => {
+      await createLedger('keys.db')
+      chmodSync('keys.db', 0o666)
+      vi.mocked(fs.chmodSync).mockImplementation(() => {
+        throw Object.assign(new Error('not yours'), { code: 'EPERM' })
+      })
+    })
+
+    test('since it is of another user, is refused with that reason, and stays as it is', async () => {
+      const { uid } = statSync('keys.db')
+      vi.spyOn(process, 'getuid').mockReturnValue(uid + 1)
+      const before = folderState()
+      const error = await refusal(openLedger('keys.db'))
+      expect(error).toMatchObject({ code: 'ledger_not_private', exitCode: 1 })
+      expect(error.message).toBe(
+        'The ledger keys.db holds the secrets and can be read by others, and cannot be made private: it belongs to another user. Run the same command as that user, or have the file given to you.',
+      )
+      expect(folderState()).toEqual(before)
+    })
+
+    test('since its disk keeps no permissions, is refused with that reason', async () => {
+      const error = await refusal(openLedger('keys.db'))
+      expect(error.code).toBe('ledger_not_private')
+      expect(error.message).toMatch(/its disk does not let it\. Move it to a folder on another disk\.$/)
+    })
+
+    test('can be looked at as a copy, which changes nothing about it', async () => {
+      await (await openLedger('keys.db', { copy: true })).close()
+    })
+  })
+
+  test('of another user that nobody else can read is as private as it has to be', async () => {
+    await createLedger('keys.db')
+    vi.mocked(fs.chmodSync).mockImplementation(() => {
+      throw Object.assign(new Error('not yours'), { code: 'EPERM' })
+    })
+    await (await openLedger('keys.db')).close()
   })
 
   test('is one file between commits, which survives being moved', async () => {

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { beforeEach, expect, test } from 'vitest'
+import * as fs from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { createLedger, openLedger } from '../../src/db/open.js'
 import { takeRunLock } from '../../src/db/run-lock.js'
 import { ClassKeysError } from '../../src/lib/core/errors.js'
@@ -9,6 +10,11 @@ import { ROOT } from '../support/command.js'
 import { fileState, modeOf, names, useFolder } from '../support/folder.js'
 import { keyOf, list, makeKey, person } from '../support/model.js'
 import { useLedgers } from './ledger.js'
+
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>()
+  return { ...real, openSync: vi.fn(real.openSync) }
+})
 
 useFolder()
 const openNew = useLedgers()
@@ -114,14 +120,30 @@ test('the ledger can be read and written beside a run', async () => {
   lock.release()
 })
 
-test('where the lock cannot be made, that is said in words', () => {
-  mkdirSync('keys.db-lock')
-  expect(() => takeRunLock('keys.db', 'provision', now)).toThrow(ClassKeysError)
+test('where the lock cannot be made, that is said of the lock and not of the ledger', () => {
+  const path = `${process.cwd()}/keys.db-lock`
+  vi.mocked(fs.openSync).mockImplementationOnce(() => {
+    throw Object.assign(new Error('no'), { code: 'EACCES' })
+  })
+  expect(refusal()).toMatchObject({
+    code: 'ledger_unwritable',
+    message: `${path}, the lock that keeps two runs on keys.db apart, cannot be opened. Check that you may read and write it and its folder.`,
+  })
+  vi.mocked(fs.openSync).mockImplementationOnce(() => {
+    throw Object.assign(new Error('no'), { code: 'EROFS' })
+  })
+  expect(refusal().message).toBe(
+    `${path}, the lock that keeps two runs on keys.db apart, or its folder is read-only. Make both writable, then run the same command again.`,
+  )
 })
 
 test('where something else lies in the place of the lock, that is said in words and it stays', () => {
+  const NONE = `${process.cwd()}/keys.db-lock, the lock that keeps two runs on keys.db apart, is none. Move it away, then run the same command again.`
   writeFileSync('keys.db-lock', 'my own notes, which are long enough to be no empty database\n')
   const file = fileState('keys.db-lock')
-  expect(() => takeRunLock('keys.db', 'provision', now)).toThrow(ClassKeysError)
+  expect(refusal()).toMatchObject({ code: 'lock_not_ours', exitCode: 1, message: NONE })
   expect(fileState('keys.db-lock')).toEqual(file)
+  rmSync('keys.db-lock')
+  mkdirSync('keys.db-lock')
+  expect(refusal()).toMatchObject({ code: 'lock_not_ours', message: NONE })
 })

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { BadFileError } from '../../src/lib/core/errors.js'
@@ -137,7 +138,22 @@ describe('reading', () => {
     ['loadTargetsIfThere', loadTargetsIfThere],
   ])('%s refuses a folder', async (_, load) => {
     mkdirSync('limits.csv')
-    await expect(load('limits.csv')).rejects.toMatchObject({ code: 'file_unreadable' })
+    await expect(load('limits.csv')).rejects.toMatchObject({
+      code: 'file_unreadable',
+      exitCode: 2,
+      message: 'limits.csv is a folder, not a limits file.',
+    })
+  })
+
+  it.each([
+    ['loadTargets', loadTargets],
+    ['loadTargetsIfThere', loadTargetsIfThere],
+  ])('%s refuses a pipe instead of waiting for it: it could not be written anew', async (_, load) => {
+    execFileSync('mkfifo', ['limits.csv'])
+    await expect(load('limits.csv')).rejects.toMatchObject({
+      code: 'file_unreadable',
+      message: 'limits.csv is a pipe, not a limits file.',
+    })
   })
 })
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -191,6 +192,31 @@ describe('replaceFile', () => {
     await expect(replaceFile('limits.csv', 'x')).rejects.toMatchObject({ code: 'file_unwritable' })
     expect(names()).toEqual(['limits.csv'])
     expect(names('limits.csv')).toEqual([])
+  })
+
+  it.each<[string, string, () => void]>([
+    ['a pipe', 'a pipe', () => execFileSync('mkfifo', ['limits.csv'])],
+    [
+      'a link to a pipe',
+      'a pipe',
+      () => {
+        execFileSync('mkfifo', ['pipe'])
+        symlinkSync('pipe', 'limits.csv')
+      },
+    ],
+    [
+      'a link that leads nowhere',
+      'a link that cannot be followed',
+      () => symlinkSync('gone/limits.csv', 'limits.csv'),
+    ],
+    ['a folder', 'a folder', () => mkdirSync('limits.csv')],
+  ])('does not replace %s, and says so', async (_, kind, make) => {
+    make()
+    const before = names().map((name) => [name, lstatSync(name).mode])
+    const error = await replaceFile('limits.csv', 'x').catch((e) => e)
+    expect(error).toMatchObject({ code: 'file_unwritable', exitCode: 2 })
+    expect(error.message).toBe(`limits.csv is ${kind}, and is not replaced by a file. Name another path.`)
+    expect(names().map((name) => [name, lstatSync(name).mode])).toEqual(before)
   })
 })
 

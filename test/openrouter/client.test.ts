@@ -467,7 +467,11 @@ describe('errors tell what happened and what to do', () => {
       { kind: 'error', status: 403 },
       'OpenRouter refused (403: Only management keys can perform this operation). The key in OPENROUTER_PROVISIONING_KEY must be a management key',
     ],
-    ['404', { kind: 'error', status: 404 }, 'OpenRouter refused (404: Not found).'],
+    [
+      '404',
+      { kind: 'error', status: 404 },
+      'OpenRouter refused (404: Not found). Is OPENROUTER_BASE_URL right? It ends in /api/v1.',
+    ],
     [
       '400',
       { kind: 'error', status: 400, message: 'name:  is\ntoo long.' },
@@ -515,6 +519,72 @@ describe('errors tell what happened and what to do', () => {
     const ask = (managementKey: string) => new OpenRouter({ baseUrl: served.url, managementKey }).listKeys()
     expect(await errorOf(ask('sk-or-v1-wrong'))).toMatchObject({ code: 'unauthorized', status: 401 })
     expect(await errorOf(ask(secret))).toMatchObject({ code: 'forbidden', status: 403 })
+  })
+
+  it.each([
+    ['', 'a list', () => openRouter.listKeys()],
+    ['/v1', 'a list', () => openRouter.listKeys()],
+    ['/v1', 'another list', () => openRouter.guardrailAssignments()],
+    ['/v1', 'a creation', () => openRouter.createKey(ADA)],
+  ])('asks whether the address is right that ends in “%s” and knows no %s', async (wrong, _, work) => {
+    const baseUrl = served.url.replace('/api/v1', wrong)
+    openRouter = new OpenRouter({ baseUrl, managementKey: sandbox.managementKey })
+    const error = await errorOf(work())
+    expect(error).toMatchObject({ code: 'refused', status: 404 })
+    expect(error.message).toMatch(
+      /^OpenRouter refused \(404: .*\)\. Is OPENROUTER_BASE_URL right\? It ends in \/api\/v1\.$/,
+    )
+  })
+
+  it.each([
+    ['one key', () => openRouter.updateKey('nobody', { limit: 1 })],
+    ['one guardrail', () => openRouter.assignGuardrail('nothing', ['h'])],
+    [
+      'a workspace that is gone',
+      () => {
+        openRouter.workspaceId = '7b1b2c3d-0000-4000-8000-000000000000'
+        return openRouter.listKeys()
+      },
+    ],
+  ])('does not doubt the address where 404 is about %s', async (_, work) => {
+    const error = await errorOf(work())
+    expect(error.status).toBe(404)
+    expect(error.message).not.toContain('OPENROUTER_BASE_URL')
+  })
+
+  it('does not doubt an address or a management key that has been right before', async () => {
+    await time.pass(openRouter.listKeys())
+    strike({ kind: 'error', status: 404 })
+    expect((await errorOf(openRouter.createKey(ADA))).message).toBe('OpenRouter refused (404: Not found).')
+    strike({ kind: 'error', status: 403, message: 'Guardrail forbids this' })
+    expect((await errorOf(openRouter.createKey(ADA))).message).toBe(
+      'OpenRouter refused (403: Guardrail forbids this).',
+    )
+  })
+
+  it.each(['Only management keys can perform this operation', 'A provisioning key is required'])(
+    'says at any time that it must be a management key, where OpenRouter does: %s',
+    async (message) => {
+      await time.pass(openRouter.listKeys())
+      strike({ kind: 'error', status: 403, message })
+      expect((await errorOf(openRouter.createKey(ADA))).message).toContain('must be a management key')
+    },
+  )
+
+  it('takes a refusal in any words for one of the management key, as long as nothing has been done with it', async () => {
+    strike({ kind: 'error', status: 403, message: 'No' })
+    expect((await errorOf(openRouter.listKeys())).message).toBe(
+      'OpenRouter refused (403: No). The key in OPENROUTER_PROVISIONING_KEY must be a management key, not one for using models.',
+    )
+  })
+
+  it.each([401, 403])('names the variable that the management key came from: %i', async (status) => {
+    const keyVariable = 'OPENROUTER_MANAGEMENT_KEY'
+    openRouter = new OpenRouter({ baseUrl: served.url, managementKey: sandbox.managementKey, keyVariable })
+    strike({ kind: 'error', status })
+    const { message } = await errorOf(openRouter.listKeys())
+    expect(message).toContain(keyVariable)
+    expect(message).not.toContain('OPENROUTER_PROVISIONING_KEY')
   })
 
   it('tells a key that is not there', async () => {

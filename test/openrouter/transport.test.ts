@@ -27,7 +27,8 @@ it.each([
 })
 
 describe('asOpenRouterError', () => {
-  const ask = (error: unknown) => asOpenRouterError(error, 'https://x.example/api/v1', 'made-up-key')
+  const account = { baseUrl: 'https://x.example/api/v1', managementKey: 'made-up-key' }
+  const ask = (error: unknown) => asOpenRouterError(error, account, { path: 'keys', proven: false })
 
   it.each([
     [

@@ -20,18 +20,18 @@ function errorOf(env: NodeJS.ProcessEnv): UsageError {
 
 describe('accountFrom', () => {
   it.each([
-    [{ [OLD]: KEY }, KEY, DEFAULT],
-    [{ [NEW]: KEY }, KEY, DEFAULT],
-    [{ [OLD]: KEY, [NEW]: 'other' }, KEY, DEFAULT],
-    [{ [OLD]: '', [NEW]: KEY }, KEY, DEFAULT],
-    [{ [OLD]: ' ', [NEW]: KEY }, KEY, DEFAULT],
-    [{ [OLD]: ` ${KEY}\r\n` }, KEY, DEFAULT],
-    [{ [OLD]: KEY, [URL]: '' }, KEY, DEFAULT],
-    [{ [OLD]: KEY, [URL]: '  ' }, KEY, DEFAULT],
-    [{ [OLD]: KEY, [URL]: 'http://127.0.0.1:4010/api/v1' }, KEY, 'http://127.0.0.1:4010/api/v1'],
-    [{ [OLD]: KEY, [URL]: ' https://x.example/api/v1// ' }, KEY, 'https://x.example/api/v1'],
-  ])('%j', (env, managementKey, baseUrl) => {
-    expect(accountFrom(env)).toEqual({ managementKey, baseUrl })
+    [{ [OLD]: KEY }, KEY, DEFAULT, OLD],
+    [{ [NEW]: KEY }, KEY, DEFAULT, NEW],
+    [{ [OLD]: KEY, [NEW]: 'other' }, KEY, DEFAULT, OLD],
+    [{ [OLD]: '', [NEW]: KEY }, KEY, DEFAULT, NEW],
+    [{ [OLD]: ' ', [NEW]: KEY }, KEY, DEFAULT, NEW],
+    [{ [OLD]: ` ${KEY}\r\n` }, KEY, DEFAULT, OLD],
+    [{ [OLD]: KEY, [URL]: '' }, KEY, DEFAULT, OLD],
+    [{ [OLD]: KEY, [URL]: '  ' }, KEY, DEFAULT, OLD],
+    [{ [OLD]: KEY, [URL]: 'http://127.0.0.1:4010/api/v1' }, KEY, 'http://127.0.0.1:4010/api/v1', OLD],
+    [{ [OLD]: KEY, [URL]: ' https://x.example/api/v1// ' }, KEY, 'https://x.example/api/v1', OLD],
+  ])('%j', (env, managementKey, baseUrl, keyVariable) => {
+    expect(accountFrom(env)).toEqual({ managementKey, baseUrl, keyVariable })
   })
 
   it.each([{}, { [OLD]: '' }, { [OLD]: ' \n', [NEW]: '\t' }])('%j: there is no key', (env) => {
@@ -50,10 +50,34 @@ describe('accountFrom', () => {
     },
   )
 
+  it.each([OLD, NEW])('names the variable whose key is refused: %s', (name) => {
+    expect(errorOf({ [name]: 'sk-or v1' }).message).toContain(`The management key in ${name} holds a space`)
+  })
+
   it.each(['openrouter.ai', 'localhost:4010/api/v1', 'ftp://x.example', 'file:///etc', '127.0.0.1'])(
     'refuses the address %s',
     (url) => expect(errorOf({ [OLD]: KEY, [URL]: url })).toMatchObject({ code: 'bad_base_url', exitCode: 2 }),
   )
+
+  it.each([
+    ['http://me:hunter2@host/api/v1', 'a user name or a password'],
+    ['https://hunter2@host/api/v1', 'a user name or a password'],
+    ['https://:hunter2@host/api/v1', 'a user name or a password'],
+    ['http:\\\\me:hunter2@host/api/v1', 'a user name or a password'],
+    ['https://host/api/v1?token=hunter2', 'a ? or a #'],
+    ['https://host/api/v1?', 'a ? or a #'],
+    ['https://host/api/v1#hunter2', 'a ? or a #'],
+    ['https://sk-or-v1-deadbeef', 'a key'],
+    ['https://SK-OR-V1-DEADBEEF/api/v1', 'a key'],
+    ['https://host/sk-or-v1-deadbeef', 'a key'],
+    ['https://sk-or-v1-deadbeef:x@host/', 'a key'],
+  ])('refuses %s, and shows nothing of it', (url, what) => {
+    const error = errorOf({ [OLD]: KEY, [URL]: url })
+    expect(error).toMatchObject({ code: 'bad_base_url', exitCode: 2 })
+    expect(error.message).toBe(
+      `OPENROUTER_BASE_URL holds ${what}. Unset it, or set it like https://openrouter.ai/api/v1.`,
+    )
+  })
 
   it('does not show the management key where it was put into the wrong variable', () => {
     expect(errorOf({ [OLD]: DEFAULT, [URL]: KEY }).message).not.toContain(KEY)

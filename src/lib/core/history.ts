@@ -6,8 +6,10 @@ import { emailKey, type StudentRef } from './student.js'
 /** One row of the changelog, with the key and the student it is about. */
 export interface HistoryEntry {
   id: number
-  /** When it was written down, as a moment. */
-  at: Date
+  /** When it was written down, as a moment; null where what the ledger has is none. */
+  at: Date | null
+  /** The same as the ledger has it; empty where it has nothing. */
+  atText: string
   /** `provisioned`, `update_limit`, …; `observed_…` for what happened without this tool. */
   action: string
   oldValue: string | null
@@ -22,7 +24,7 @@ export interface HistoryEntry {
 export interface HistoryFilter {
   /** An address, an MQ ID, or a part of a name; case aside. */
   student?: string | undefined
-  /** Nothing before this moment. */
+  /** Nothing before this moment, and nothing of which it is not known. */
   since?: Date | undefined
   action?: string | undefined
 }
@@ -43,16 +45,17 @@ export function filterHistory(entries: readonly HistoryEntry[], filter: HistoryF
   const { student, since, action } = filter
   return entries
     .filter((entry) => student === undefined || (entry.student !== null && isMeant(entry.student, student)))
-    .filter((entry) => since === undefined || entry.at >= since)
+    .filter((entry) => since === undefined || (entry.at !== null && entry.at >= since))
     .filter((entry) => action === undefined || entry.action === action)
     .sort((a, b) => b.id - a.id)
 }
 
 /** An entry as results tell it. */
 export function historyLine(entry: HistoryEntry): HistoryLine {
-  const { at, action, oldValue, newValue, keyName, hash, student } = entry
+  const { at, atText, action, oldValue, newValue, keyName, hash, student } = entry
   return {
-    at: at.toISOString(),
+    at: at?.toISOString() ?? null,
+    ...(at === null && { unreadableAt: atText }),
     action,
     oldValue,
     newValue,
@@ -116,11 +119,14 @@ function amount(value: string | null): string {
 /**
  * A moment as the ledger keeps it. The Python tool wrote moments without a zone: with a `T` they are local
  * time, as its `datetime.now()` gives; with a space they are UTC, as SQLite gives.
+ * @returns undefined for anything else that other hands have put there
  */
-export function parseLedgerTime(text: string): Date {
-  return new Date(
+export function parseLedgerTime(text: string): Date | undefined {
+  if (!/^\d{4}-\d\d-\d\d(?!\d)/.test(text)) return undefined
+  const at = new Date(
     /^\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text) ? `${text.replace(' ', 'T')}Z` : text,
   )
+  return Number.isNaN(at.getTime()) ? undefined : at
 }
 
 /**

@@ -27,6 +27,8 @@ export interface InitDbResult {
   db: string
   /** False where the ledger was there already. */
   created: boolean
+  /** Whether it is the Python tool's, and has just got the tables of class-keys beside its own. */
+  adopted: boolean
   schemaVersion: 2
 }
 
@@ -202,8 +204,10 @@ export interface ExportResult {
 
 /** One line of `history --json`. */
 export interface HistoryLine extends Partial<StudentRef> {
-  /** ISO 8601, UTC. */
-  at: string
+  /** ISO 8601, UTC; null where what stands in the ledger is no time. */
+  at: string | null
+  /** What stands in the ledger, where that is no time; empty for nothing. */
+  unreadableAt?: string
   action: string
   oldValue: string | null
   newValue: string | null

@@ -9,7 +9,8 @@ export interface ExportedKey extends Person {
   /** Undefined where this ledger has never held it. */
   secret: string | undefined
   keyName: string
-  limit: Limit
+  /** Text where the ledger has some that is no amount; it is written as it stands. */
+  limit: Limit | string
   disabled: boolean
 }
 
@@ -77,7 +78,7 @@ function cells(key: ExportedKey): string[] {
     key.mqId,
     key.secret ?? SECRET_NOT_HERE,
     key.keyName,
-    limitText(key.limit),
+    typeof key.limit === 'string' ? key.limit : limitText(key.limit),
     String(key.disabled),
   ]
 }

@@ -13,10 +13,10 @@ const COLUMNS = [
   'hash',
 ]
 
-/** The changelog as CSV, times in UTC. */
+/** The changelog as CSV, times in UTC, and what is no time as the ledger has it. */
 export function historyCsv(entries: readonly HistoryLine[]): string {
   const cells = entries.map((e) => [
-    e.at,
+    e.at ?? e.unreadableAt ?? '',
     e.email ?? '',
     e.name ?? '',
     e.mqId ?? '',

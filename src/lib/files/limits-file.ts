@@ -3,6 +3,7 @@ import { LIMITS_COLUMNS, readTargets, type Target } from '../core/limits.js'
 import { limitText, resetText } from '../core/money.js'
 import type { LimitsRow } from '../core/next-limits.js'
 import { csvText, parseCsv } from './csv.js'
+import { notAFile } from './kind.js'
 import { replaceFile } from './safe-write.js'
 import { readText, readTextIfThere } from './text.js'
 
@@ -20,13 +21,16 @@ const NOTHING_DONE = 'Nothing was changed, and the file is as it was. Mend it an
 const NOT_WRITTEN =
   'It was saved while the run was at work, and is left as it is. Mend it, then run class-keys refresh-limits-file.'
 
+const WHAT = 'limits file'
+
 /**
  * Reads what the instructor asks for.
- * @throws UsageError `limits_missing`; BadFileError with every cell that cannot be read
+ * @throws UsageError `limits_missing`, `file_unreadable`; BadFileError with every cell that cannot be read
  */
 export async function loadLimits(path: string): Promise<LimitsFile> {
   try {
-    return understood(path, await readText(path, 'limits file'), NOTHING_DONE)
+    await expectLimitsFile(path)
+    return understood(path, await readText(path, WHAT), NOTHING_DONE)
   } catch (error) {
     if (!(error instanceof UsageError && error.code === 'file_missing')) throw error
     throw new UsageError('limits_missing', `${error.message} class-keys refresh-limits-file makes one.`)
@@ -36,13 +40,20 @@ export async function loadLimits(path: string): Promise<LimitsFile> {
 /**
  * Reads what the instructor asks for, which is nothing where there is no file.
  * @param options whether the run has changed something already
- * @throws BadFileError with every cell that cannot be read
+ * @throws UsageError `file_unreadable`; BadFileError with every cell that cannot be read
  */
 export async function loadLimitsIfThere(path: string, { atWork = false } = {}): Promise<LimitsFile> {
-  const text = await readTextIfThere(path, 'limits file')
+  await expectLimitsFile(path)
+  const text = await readTextIfThere(path, WHAT)
   const consequence = atWork ? NOT_WRITTEN : NOTHING_DONE
   if (text === undefined || text.trim() === '') return { path, targets: [], consequence }
   return understood(path, text, consequence)
+}
+
+/** The file will be written anew when all is done: what cannot be is better known before anything is. */
+async function expectLimitsFile(path: string): Promise<void> {
+  const kind = await notAFile(path)
+  if (kind !== undefined) throw new UsageError('file_unreadable', `${path} is ${kind}, not a ${WHAT}.`)
 }
 
 function understood(path: string, text: string, consequence: string): LimitsFile {

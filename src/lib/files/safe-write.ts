@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, link, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
-import { ClassKeysError } from '../core/errors.js'
+import { ClassKeysError, UsageError } from '../core/errors.js'
+import { notAFile } from './kind.js'
 
 /** How the files end that are not finished; .gitignore knows it too. */
 const DRAFT = '.class-keys-draft'
@@ -12,11 +13,25 @@ export const PRIVATE = 0o600
 const ORDINARY = 0o644
 
 /**
+ * Refuses a path at which there is something else than a file: it would be gone, and a file in its place.
+ * @throws UsageError `file_unwritable`
+ */
+export async function expectReplaceable(path: string): Promise<void> {
+  const kind = await notAFile(path)
+  if (kind === undefined) return
+  throw new UsageError(
+    'file_unwritable',
+    `${path} is ${kind}, and is not replaced by a file. Name another path.`,
+  )
+}
+
+/**
  * Puts a new content in the place of a file at once: whoever reads it sees the old one or the new one, whole.
  * @param mode who may read it; without it, the permissions of the old file stay
- * @throws ClassKeysError `file_unwritable`
+ * @throws ClassKeysError `file_unwritable`; UsageError of that code where something else than a file is there
  */
 export async function replaceFile(path: string, text: string, mode?: number): Promise<void> {
+  await expectReplaceable(path)
   await writing(path, async () => {
     // A link into a synchronised folder stays one: what it points to is replaced.
     const target = await realpath(path).catch(() => path)

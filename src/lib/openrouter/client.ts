@@ -4,6 +4,7 @@ import type { GuardrailRef, KeyRequest } from '../core/creation.js'
 import type { Key } from '../core/key.js'
 import type { Limit, LimitReset, Usd } from '../core/money.js'
 import type { Retries } from '../core/results.js'
+import type { Account } from './account.js'
 import { OpenRouterError } from './errors.js'
 import { readWhole } from './listing.js'
 import { Pace } from './pace.js'
@@ -21,12 +22,7 @@ import {
   workspacesAnswer,
 } from './wire.js'
 
-/** How to reach an OpenRouter account. */
-export interface Account {
-  /** `https://openrouter.ai/api/v1`, or the address of a sandbox. */
-  baseUrl: string
-  managementKey: string
-}
+export type { Account } from './account.js'
 
 /** What one `PATCH` changes; what is absent stays. */
 export interface KeyChange {
@@ -66,6 +62,8 @@ export class OpenRouter {
   readonly #account: Account
   readonly #signal: AbortSignal | undefined
   readonly #stopping: AbortSignal | undefined
+  /** Whether OpenRouter has done anything of what was asked: then address and management key are right. */
+  #proven = false
 
   /**
    * @param concurrency how many requests run at a time at best; fewer after OpenRouter asks to slow down
@@ -198,7 +196,7 @@ export class OpenRouter {
     schema: Schema,
     { signal, idempotent = method !== 'post', patient = true, ...options }: SendOptions = {},
   ): Promise<z.output<Schema>> {
-    const { baseUrl, managementKey } = this.#account
+    const fail = (reason: unknown) => asOpenRouterError(reason, this.#account, { path, proven: this.#proven })
     const givingUp = anyOf(this.#signal, signal)
     const starting = anyOf(givingUp, this.#stopping)
     let waited = 0
@@ -208,9 +206,7 @@ export class OpenRouter {
     }
     for (let slowDowns = 0, riddles = 0; ; ) {
       const slot = await this.#pace.slot(starting).catch(async (reason) => {
-        throw this.#stopping?.aborted
-          ? notSent(unclear)
-          : await asOpenRouterError(reason, baseUrl, managementKey)
+        throw this.#stopping?.aborted ? notSent(unclear) : await fail(reason)
       })
       try {
         const response = await this.#http(path, {
@@ -223,7 +219,9 @@ export class OpenRouter {
           signal: givingUp,
         })
         slot.succeeded()
-        return understood(schema, await response.json())
+        const answer = understood(schema, await response.json())
+        this.#proven = true
+        return answer
       } catch (error) {
         if (error instanceof RiddleError) {
           // Reading and changing are idempotent; an answer to a creation that makes no sense is a lost one.
@@ -234,7 +232,7 @@ export class OpenRouter {
         }
         const wait = patient ? waitOf(error, slowDowns++) : undefined
         if (wait === undefined || waited + wait > PATIENCE_MS) {
-          const failure = await asOpenRouterError(error, baseUrl, managementKey)
+          const failure = await fail(error)
           if (failure instanceof OpenRouterError) failure.afterUnclearTry = unclear
           if (!idempotent) countLost(this.retries, error)
           throw failure

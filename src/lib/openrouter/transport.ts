@@ -1,5 +1,6 @@
 import ky, { HTTPError, type KyInstance, TimeoutError } from 'ky'
 import type { Retries } from '../core/results.js'
+import type { Account } from './account.js'
 import { OpenRouterError, withoutSecrets } from './errors.js'
 import { errorAnswer } from './wire.js'
 
@@ -99,16 +100,21 @@ export function retryAfterMs(response: Response): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
+/** What was asked when a request failed. */
+export interface Asked {
+  /** The path behind the base URL: `keys`, `keys/HASH`, … */
+  path: string
+  /** Whether address and management key have been right before, so that it is not they that are wrong. */
+  proven: boolean
+}
+
 /**
  * Turns whatever a request can fail with into the project's own error.
- * @param baseUrl named in the message, so that a wrong address is seen
+ * @param account whose address is named in the message, so that a wrong one is seen, and whose key never is
  */
-export async function asOpenRouterError(
-  error: unknown,
-  baseUrl: string,
-  managementKey: string,
-): Promise<Error> {
-  if (error instanceof HTTPError) return fromAnswer(error.response, managementKey)
+export async function asOpenRouterError(error: unknown, account: Account, asked: Asked): Promise<Error> {
+  const { baseUrl } = account
+  if (error instanceof HTTPError) return fromAnswer(error.response, account, asked)
   if (error instanceof TimeoutError) {
     return new OpenRouterError('no_answer', `${baseUrl} did not answer within ${TIMEOUT_MS / 1000} seconds.`)
   }
@@ -126,12 +132,15 @@ export async function asOpenRouterError(
   return error instanceof Error ? error : new Error(String(error))
 }
 
-async function fromAnswer(response: Response, managementKey: string): Promise<OpenRouterError> {
+async function fromAnswer(
+  response: Response,
+  { managementKey, keyVariable = 'OPENROUTER_PROVISIONING_KEY' }: Account,
+  { path, proven }: Asked,
+): Promise<OpenRouterError> {
   const { status } = response
   const words = withoutSecrets(await wordsOf(response), managementKey).slice(0, LONGEST_WORDS)
   if (status === 401) {
-    const advice =
-      'Check OPENROUTER_PROVISIONING_KEY; management keys are made at https://openrouter.ai/settings/management-keys.'
+    const advice = `Check ${keyVariable}; management keys are made at https://openrouter.ai/settings/management-keys.`
     return new OpenRouterError(
       'unauthorized',
       `OpenRouter does not accept the management key (401: ${words}). ${advice}`,
@@ -139,9 +148,12 @@ async function fromAnswer(response: Response, managementKey: string): Promise<Op
     )
   }
   if (status === 403) {
+    // What is refused later, or in other words, is one key or one thing, and not all that this key may do.
     const advice =
-      'The key in OPENROUTER_PROVISIONING_KEY must be a management key, not one for using models.'
-    return new OpenRouterError('forbidden', `OpenRouter refused (403: ${words}). ${advice}`, 403)
+      !proven || /\b(management|provisioning) keys?\b/i.test(words)
+        ? ` The key in ${keyVariable} must be a management key, not one for using models.`
+        : ''
+    return new OpenRouterError('forbidden', `OpenRouter refused (403: ${words}).${advice}`, 403)
   }
   if (status === 429) {
     const advice = 'Wait a while, then run the same command again.'
@@ -152,11 +164,21 @@ async function fromAnswer(response: Response, managementKey: string): Promise<Op
     )
   }
   if (status < 500) {
-    const advice = words === HTML ? ' Is OPENROUTER_BASE_URL right?' : ''
+    const advice = isWrongAddress(status, words, { path, proven })
+      ? ' Is OPENROUTER_BASE_URL right? It ends in /api/v1.'
+      : ''
     return new OpenRouterError('refused', `OpenRouter refused (${status}: ${words}).${advice}`, status)
   }
   const advice = 'Run the same command again in a while.'
   return new OpenRouterError('no_answer', `OpenRouter failed (${status}: ${words}). ${advice}`, status)
+}
+
+/** Whether a refusal looks like that of a server that knows no such address. */
+function isWrongAddress(status: number, words: string, { path, proven }: Asked): boolean {
+  if (words === HTML) return true
+  // A list is always there, unless the workspace is gone that it is about; one key or guardrail may be gone.
+  const isOfOne = /^(keys|guardrails)\/(?!assignments\b)/.test(path)
+  return status === 404 && !proven && !isOfOne && !/workspace/i.test(words)
 }
 
 /** OpenRouter's own message, or what kind of answer it is. */

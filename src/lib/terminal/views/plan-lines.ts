@@ -1,7 +1,7 @@
 import type { PlannedChange } from '../../core/changes.js'
 import { sentence } from '../../core/history.js'
 import { isUnfinished, type OutcomeKind, type StudentOutcome } from '../../core/outcome.js'
-import type { Drift } from '../../core/results.js'
+import type { Drift, HistoryLine } from '../../core/results.js'
 import { graveWords, massiveWords, type Safety } from '../../core/safety.js'
 import type { SecondKey } from '../../core/second-keys.js'
 import { count } from '../../core/words.js'
@@ -61,6 +61,11 @@ export function safetyLines(safety: Safety): string[] {
 /** A moment in local time, to the minute: `2026-11-30 23:59`. */
 export function localMinute(at: string): string {
   return new Date(at).toLocaleString('sv-SE').slice(0, 16)
+}
+
+/** When a change was written down, in a form of local time; in the same width what the ledger has, where that is none. */
+export function timeOf({ at, unreadableAt }: HistoryLine, local: (at: string) => string): string {
+  return at === null ? (unreadableAt || 'no time').padEnd(local('2026-11-30').length) : local(at)
 }
 
 /** How many did not get through, and who they are. */

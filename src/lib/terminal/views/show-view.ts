@@ -2,7 +2,7 @@ import { formatLimit, formatUsd } from '../../core/money.js'
 import type { ShownKey, ShowResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
 import { chart } from '../chart.js'
-import { keyWords, localMinute as local } from './plan-lines.js'
+import { keyWords, localMinute as local, timeOf } from './plan-lines.js'
 
 const CHART_WIDTH = 50
 /** So many lines of history fit on the screen; `history` has the rest. */
@@ -19,7 +19,7 @@ export function showView({ student, keys, history }: ShowResult): string[] {
     ...keys.flatMap((key) => ['', ...keyLines(key)]),
     '',
     ...(recent.length === 0 ? ['No history yet.'] : ['History']),
-    ...recent.map(({ at, sentence }) => `  ${local(at)}  ${sentence}`),
+    ...recent.map((entry) => `  ${timeOf(entry, local)}  ${entry.sentence}`),
     ...(history.length > RECENT
       ? [`  … ${count(history.length - RECENT, 'earlier change')}: class-keys history ${student.mqId}`]
       : []),
