@@ -6,6 +6,7 @@ import {
   lstatSync,
   openSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
 } from 'node:fs'
@@ -42,14 +43,28 @@ export async function createLedger(path: string): Promise<LedgerInit> {
     } finally {
       connection.sqlite.close()
     }
-    // A link, unlike a rename, never takes the place of a file that has come there meanwhile.
-    linkSync(draft, path)
+    putInPlace(draft, path)
     return 'created'
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST' && ledgerExists(path)) return bringIn(path)
     throw asLedgerError(error, path)
   } finally {
     discard(draft)
+  }
+}
+
+/** What a disk says that has no hard links: a memory stick, some network drives. */
+const NO_LINKS: readonly unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
+
+/** Gives a finished ledger its name, and never takes the place of a file that has come there meanwhile. */
+function putInPlace(draft: string, path: string): void {
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if (!NO_LINKS.includes((error as NodeJS.ErrnoException).code)) throw error
+    // The name is taken by an empty file first, which the ledger then replaces.
+    closeSync(openSync(path, 'wx', PRIVATE))
+    renameSync(draft, path)
   }
 }
 

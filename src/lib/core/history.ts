@@ -136,11 +136,12 @@ export function parseLedgerTime(text: string): Date | undefined {
 export function parseSince(text: string, now: Date): Date | undefined {
   const span = /^(\d{1,5})([dh])$/.exec(text.trim())
   if (span) return new Date(now.getTime() - Number(span[1]) * (span[2] === 'd' ? 24 : 1) * 3_600_000)
-  if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$/.test(text.trim())) return undefined
+  if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(text.trim()))
+    return undefined
   const day = text.trim()
   if (Number.isNaN(Date.parse(day))) return undefined
   const at = new Date(day.length === 10 ? `${day}T00:00:00` : day.replace(' ', 'T'))
   // 31 February would be taken for a day in March.
   const isDay = new Date(`${day.slice(0, 10)}T00:00:00Z`).toISOString().startsWith(day.slice(0, 10))
-  return isDay ? at : undefined
+  return isDay && !Number.isNaN(at.getTime()) ? at : undefined
 }

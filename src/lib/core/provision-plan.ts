@@ -25,6 +25,8 @@ export interface KeyHolder extends StudentRef {
   hashes: string[]
   /** Whether this ledger holds the secret of one of them. */
   secretHere: boolean
+  /** Whether none of them works: the instructor has disabled it. */
+  disabled: boolean
 }
 
 /** The changes that give each student of the roster one key. Data: it can be shown, stored and applied. */
@@ -189,9 +191,11 @@ function keyHolders({ matched, keyless }: Matching, secretHere: ReadonlySet<stri
   const holders = new Map<Person, KeyHolder>()
   for (const { student, key } of matched) {
     if (without.has(student)) continue
-    const holder = holders.get(student) ?? { ...studentRef(student), hashes: [], secretHere: false }
+    const none = { ...studentRef(student), hashes: [], secretHere: false, disabled: true }
+    const holder: KeyHolder = holders.get(student) ?? none
     holder.hashes.push(key.hash)
     holder.secretHere ||= secretHere.has(key.hash)
+    holder.disabled &&= key.disabled
     holders.set(student, holder)
   }
   return [...holders.values()]

@@ -23,16 +23,16 @@ const UNPRINTABLE = /[\p{Cc}\u2028\u2029]/u
 export function readRoster(table: Table): { roster: Roster; problems: Problem[] } {
   const missing = missingColumns(table, REQUIRED)
   if (missing.length > 0) return { roster: { students: [] }, problems: [...table.problems, ...missing] }
-  const problems = [...table.problems]
-  const students = table.rows.map((row) => {
-    problems.push(...rowProblems(row))
-    return toStudent(row)
-  })
-  problems.push(
+  const problems = [
+    ...table.problems,
+    ...table.rows.flatMap(rowProblems),
     ...repeated(table.rows, 'mq_id', mqIdKey, 'another student has this MQ ID'),
     ...repeated(table.rows, 'email', emailKey, 'another student has this address'),
-  )
-  return { roster: { students }, problems: problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
+  ]
+  return {
+    roster: { students: table.rows.map(toStudent) },
+    problems: problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+  }
 }
 
 /** The students that a key can be made for, and those whose address is still a placeholder. */

@@ -32,9 +32,14 @@ export function cell(row: Row, column: string): string {
   return row.cells.get(column) ?? ''
 }
 
-/** One problem for each column that the file must have and has not. */
+/** One problem for each column that the file must have and has not; the last one tells what there is to rename. */
 export function missingColumns(table: Table, required: readonly string[]): Problem[] {
-  return required
-    .filter((column) => !table.columns.includes(column))
-    .map((column) => ({ line: 1, column, message: 'this column is missing' }))
+  const there = [...table.titles.values()].join(', ')
+  const missing = required.filter((column) => !table.columns.includes(column))
+  const message = 'this column is missing'
+  return missing.map((column, i) => ({
+    line: 1,
+    column,
+    message: i < missing.length - 1 ? message : `${message}; the file has ${there}: rename what is meant`,
+  }))
 }

@@ -15,7 +15,7 @@ export abstract class BaseCommand extends Command {
   override async init(): Promise<void> {
     await super.init()
     for (const stream of [process.stdout, process.stderr]) {
-      if (stream.listenerCount('error') === 0) stream.on('error', ignoreClosedPipe)
+      if (stream.listenerCount('error') === 0) stream.on('error', goOnUnheard)
     }
   }
 
@@ -74,6 +74,10 @@ export abstract class BaseCommand extends Command {
   }
 }
 
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
+/**
+ * Nobody hears what is printed any more: the reader of a pipe has left, the terminal is closed, or the disk behind a
+ * redirection is full. The run goes on all the same, since secrets may be under way; only the last is a failure.
+ */
+function goOnUnheard({ code }: NodeJS.ErrnoException): void {
+  if (code !== 'EPIPE' && code !== 'EIO') process.exitCode ||= 1
 }

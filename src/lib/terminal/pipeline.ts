@@ -23,6 +23,18 @@ export interface Step<Context> {
   run: (context: Context, report: (progress: string) => void) => Promise<string | undefined>
 }
 
+/** Says something in the row that is at work, as long as rows are shown live: nothing else reaches the screen then. */
+let sayInRow: ((text: string) => void) | undefined
+
+/**
+ * Says something beside the row that is at work.
+ * @returns false where no row is shown live, so that it has to be said otherwise
+ */
+export function sayInPipeline(text: string): boolean {
+  sayInRow?.(text)
+  return sayInRow !== undefined
+}
+
 /**
  * Runs the rows one after another and shows them on standard error: live in a terminal, one line a row
  * elsewhere, not at all for `--json`. The first error ends it and is thrown.
@@ -38,10 +50,22 @@ export async function runPipeline<Context extends object>(
     enabled: (ctx: Context) => onlyIf?.(ctx) ?? true,
     skip: (ctx: Context) => skip?.(ctx) || false,
     task: async (ctx: Context, task: { title?: string }) => {
+      let said = ''
       const show = (text: string | undefined) => {
-        if (text) task.title = `${title}: ${text}`
+        if (text) task.title = `${title}: ${text}${said}`
       }
-      show(await run(ctx, live ? show : () => {}))
+      if (live && !silent)
+        sayInRow = (text) => {
+          said = ` (${text})`
+          task.title = `${task.title}${said}`
+        }
+      try {
+        const outcome = await run(ctx, live ? show : () => {})
+        said = ''
+        show(outcome)
+      } finally {
+        sayInRow = undefined
+      }
     },
   }))
   const options = { ctx: context, exitOnError: true, registerSignalListeners: false, concurrent: false }

@@ -16,7 +16,7 @@ import {
   yesFlag,
 } from './flags.js'
 import type { Interrupt } from './interrupt.js'
-import { runPipeline, type Step } from './pipeline.js'
+import { runPipeline, type Step, sayInPipeline } from './pipeline.js'
 import { terminalWidth } from './table.js'
 import { driftLines } from './views/plan-lines.js'
 
@@ -94,6 +94,7 @@ export abstract class PlannedCommand extends BaseCommand {
 
   /** Tells that a signal has come. */
   protected sayStopping = (): void => {
+    if (sayInPipeline('stopping; Ctrl-C again ends at once')) return
     this.remark(['', 'Stopping: nothing new is started. Ctrl-C again ends at once.'])
   }
 

@@ -1,8 +1,9 @@
 import { formatLimit, formatUsd } from '../../core/money.js'
 import type { CheckResult } from '../../core/results.js'
+import { isPlaceholder, type StudentRef } from '../../core/student.js'
 import { count } from '../../core/words.js'
 import { type Column, keyNameColumn, tableLines } from '../table.js'
-import { driftLines, hashStart, localMinute } from './plan-lines.js'
+import { driftLines, hashStart, localMinute, namesOf, secondKeyLine } from './plan-lines.js'
 
 const MATCHED: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
@@ -68,14 +69,20 @@ function orphanKinds({ orphaned, left, unknown, foreign }: CheckResult['counts']
   return ` (${left} of students who left, ${unknown} named like ours but unknown, ${foreign} foreign)`
 }
 
-/** So many names fit on the screen; --json has them all. */
-const MOST_NAMES = 10
+function keylessLines({ keyless, secondKeys, roster }: CheckResult): string[] {
+  if (roster === null) return []
+  const placeholders = keyless.filter(({ email }) => isPlaceholder(email))
+  const real = keyless.filter(({ email }) => !isPlaceholder(email))
+  return [
+    ...namesLine('Without a key', real, 'class-keys provision makes keys for them.'),
+    ...namesLine('Without an address', placeholders, `Find it out, and put it into ${roster}.`),
+    ...secondKeys.map(secondKeyLine),
+  ]
+}
 
-function keylessLines({ keyless, roster }: CheckResult): string[] {
-  if (keyless.length === 0 || roster === null) return []
-  const names = keyless.slice(0, MOST_NAMES).map(({ name, email }) => `${name} (${email})`)
-  const more = keyless.length > MOST_NAMES ? [`${keyless.length - MOST_NAMES} more`] : []
-  return [`Without a key: ${[...names, ...more].join(', ')}. class-keys provision makes keys for them.`]
+function namesLine(what: string, students: readonly StudentRef[], advice: string): string[] {
+  if (students.length === 0) return []
+  return [`${what}: ${namesOf(students.map(({ name, email }) => `${name} (${email})`))}. ${advice}`]
 }
 
 function remarks(result: CheckResult): string[] {
@@ -96,9 +103,9 @@ function remarks(result: CheckResult): string[] {
       `${name} (${email}) has ${count(hashes.length, 'enabled key')} (hashes ${hashes.map(hashStart).join(', ')}). Disable all but one through limits.csv.`,
     )
   }
-  for (const { name, email, mqId, keyName, hash, until } of result.replaced) {
+  for (const { name, email, keyName, hash, until } of result.replaced) {
     lines.push(
-      `${name} (${email}) has a newer key; ${keyName} (hash ${hashStart(hash)}) stays in use until ${localMinute(until)}. After that, class-keys rotate ${mqId} retires it.`,
+      `${name} (${email}) has a newer key; ${keyName} (hash ${hashStart(hash)}) stays in use until ${localMinute(until)}. After that, class-keys rotate --due retires it.`,
     )
   }
   for (const { name, email } of result.inDoubt) {

@@ -38,6 +38,15 @@ export function secondKeyLine({ name, mqId, keyName, because }: SecondKey): stri
   return `${name} seems to have a key already: ${keyName} is of somebody with ${IN_COMMON[because]} who is not on the roster. Was the MQ ID changed? If the old one is right, put it back into the roster. If the new one is, give that key a name that ends in _${mqId} in OpenRouter; it is theirs then.`
 }
 
+/** So many names fit on the screen; --json has them all. */
+const MOST_NAMES = 10
+
+/** Names in one line; where there are many, how many more. */
+export function namesOf(names: readonly string[]): string {
+  const more = names.length > MOST_NAMES ? [`${names.length - MOST_NAMES} more`] : []
+  return [...names.slice(0, MOST_NAMES), ...more].join(', ')
+}
+
 /** One line for each lost key that a plan deletes. */
 export function lostLines(changes: readonly PlannedChange[]): string[] {
   return changes.flatMap((change) =>

@@ -10,6 +10,7 @@ import {
   fileLines,
   localMinute,
   lostLines,
+  namesOf,
   outcomeLines,
   safetyLines,
   secondKeyLine,
@@ -91,7 +92,7 @@ export function provisionView(result: ProvisionResult): string[] {
     `Created: ${counts.created ?? 0}`,
     `Already had one: ${counts['already had one'] ?? 0}`,
     ...(counts.enabled ? [`Enabled again: ${counts.enabled}`] : []),
-    ...(counts.updated ? [`Guardrail added to earlier keys: ${counts.updated}`] : []),
+    ...(counts.updated ? [`Earlier keys set right: ${counts.updated}`] : []),
     ...(result.deleted.length > 0 ? [`Lost keys deleted: ${result.deleted.length}`] : []),
     ...(counts.healed ? [`Healed (a new key for a lost one): ${counts.healed}`] : []),
     ...outcomeLines(result),
@@ -105,6 +106,7 @@ function standing(
   of: Pick<ProvisionPlan, 'placeholders' | 'leftAlone' | 'keyHolders' | 'renamed'>,
 ): string[] {
   const secretless = of.keyHolders.filter((holder) => !holder.secretHere).length
+  const disabled = of.keyHolders.filter((holder) => holder.disabled).map(({ name }) => name)
   return [
     ...of.placeholders.map(
       ({ name, email }) =>
@@ -112,12 +114,15 @@ function standing(
     ),
     ...of.renamed.map(
       ({ name, keyName, mqId }) =>
-        `${name}: has a key that is called “${keyName}” in OpenRouter. Give it a name that ends in _${mqId} again, so that check finds it.`,
+        `${name}: their key is called “${keyName}” in OpenRouter. The ledger knows that it is theirs; a name that ends in _${mqId} would tell it without the ledger.`,
     ),
     ...of.leftAlone.map(
       ({ name, keyName, hashes, why }) =>
         `${name}: left alone, since ${why}. Look at ${keyName} in OpenRouter (${hashes.map((hash) => hash.slice(0, 12)).join(', ')}), delete what is not in use, then run provision again.`,
     ),
+    ...(disabled.length > 0
+      ? [`Only a disabled key: ${namesOf(disabled)}. target_disabled in limits.csv enables it again.`]
+      : []),
     ...(secretless > 0
       ? [
           secretless === 1
