@@ -32,8 +32,9 @@ export function cell(row: Row, column: string): string {
   return row.cells.get(column) ?? ''
 }
 
-/** One problem for each column that the file must have and has not. */
+/** One problem for each column that the file must have and has not; none where it is empty, which is one by itself. */
 export function missingColumns(table: Table, required: readonly string[]): Problem[] {
+  if (table.columns.length === 0) return []
   return required
     .filter((column) => !table.columns.includes(column))
     .map((column) => ({ line: 1, column, message: 'this column is missing' }))
