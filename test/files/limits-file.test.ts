@@ -133,6 +133,12 @@ describe('reading', () => {
     expect(error.message).toContain('Nothing was changed, and the file is as it was.')
   })
 
+  it('says of an empty file that it is empty, and no more', async () => {
+    writeFileSync('limits.csv', '\n')
+    const error = await loadTargets('limits.csv').catch((e) => e)
+    expect(error.problems).toEqual([{ message: 'the file is empty' }])
+  })
+
   it.each([
     ['loadTargets', loadTargets],
     ['loadTargetsIfThere', loadTargetsIfThere],

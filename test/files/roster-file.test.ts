@@ -17,6 +17,7 @@ describe.each([
   it.each([
     ['UTF-8', Buffer.from(TEXT)],
     ['UTF-16 with tabs', Buffer.from(`\ufeff${TEXT.replaceAll(',', '\t')}`, 'utf16le')],
+    ['UTF-16 without a byte order mark', Buffer.from(TEXT, 'utf16le')],
   ])('reads %s', async (_encoding, bytes) => {
     writeFileSync('roster.csv', bytes)
     expect(await load('roster.csv')).toEqual({ students: [aStudent()] })
@@ -44,7 +45,7 @@ describe.each([
     writeFileSync('roster.csv', text)
     const error = await load('roster.csv').catch((e) => e)
     expect(error).toBeInstanceOf(BadFileError)
-    expect(error.problems[0]).toEqual({ message })
+    expect(error.problems).toEqual([{ message }])
   })
 
   it('refuses a folder', async () => {

@@ -15,6 +15,8 @@ describe('readText', () => {
     ['UTF-8 with a byte order mark', Buffer.from(`\ufeff${TEXT}`)],
     ['UTF-16, little end first', Buffer.from(`\ufeff${TEXT}`, 'utf16le')],
     ['UTF-16, big end first', utf16be(TEXT)],
+    ['UTF-16 without a byte order mark, little end first', Buffer.from(TEXT, 'utf16le')],
+    ['UTF-16 without a byte order mark, big end first', Buffer.from(TEXT, 'utf16le').swap16()],
   ])('reads %s', async (_, bytes) => {
     writeFileSync('roster.csv', bytes)
     expect(await readText('roster.csv', 'roster')).toBe(TEXT)
@@ -40,6 +42,23 @@ describe('readText', () => {
     expect(error.problems).toEqual([
       { line, message: 'is not UTF-8; save the file as “CSV UTF-8” in the spreadsheet' },
     ])
+  })
+
+  it.each([
+    ['a few NUL bytes', Buffer.from('a,b\n1\0,2\r\n3,4\n\0,\0\n'), [2, 4]],
+    ['NUL bytes at the end, as a broken disk leaves them', Buffer.from(`a,b\n${'\0'.repeat(500)}`), [2]],
+    ['nothing but NUL bytes', Buffer.alloc(4096), [1]],
+    ['a NUL byte in UTF-16', Buffer.from('\ufeffa,b\n1\0,2\n', 'utf16le'), [2]],
+  ])('refuses %s, and says where', async (_, bytes, lines) => {
+    writeFileSync('roster.csv', bytes)
+    const error = await readText('roster.csv', 'roster').catch((e) => e)
+    expect(error).toBeInstanceOf(BadFileError)
+    expect(error.problems).toEqual(
+      lines.map((line) => ({
+        line,
+        message: 'holds a NUL byte, which no text has; save the file as “CSV UTF-8” in the spreadsheet',
+      })),
+    )
   })
 
   it('says that a file is missing', async () => {

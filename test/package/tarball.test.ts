@@ -52,6 +52,9 @@ describe('what is in the tarball', () => {
     'dist/index.d.ts',
     'docs/json.md',
     'drizzle/meta/_journal.json',
+    'CONTRIBUTING.md',
+    'examples/roster.csv',
+    '.envrc.example',
   ])('%s', (file) => {
     expect(files).toContain(file)
   })
@@ -66,9 +69,21 @@ describe('what is in the tarball', () => {
     for (const { tag } of entries) expect(files).toContain(`drizzle/${tag}.sql`)
   })
 
+  test('every file of the project that README.md points to', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8')
+    const targets = [...readme.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, target = '']) => target)
+    const local = [...new Set(targets)].filter((target) => !/^https?:/.test(target))
+    expect(local).toContain('examples/roster.csv')
+    for (const target of local)
+      expect(
+        files.some((file) => file === target || file.startsWith(`${target}/`)),
+        target,
+      ).toBe(true)
+  })
+
   test('nothing else', () => {
     const foreign =
-      /^(bin\/run\.js|dist\/.+\.(js|d\.ts)|docs\/.+\.md|drizzle\/.+\.(sql|json)|[^/]+\.(md|json)|LICENSE)$/
+      /^(bin\/run\.js|dist\/.+\.(js|d\.ts)|docs\/.+\.md|drizzle\/[^/]+\.sql|drizzle\/meta\/_journal\.json|examples\/roster\.csv|\.envrc\.example|[^/]+\.(md|json)|LICENSE)$/
     expect(files.filter((file) => !foreign.test(file))).toEqual([])
   })
 })

@@ -32,8 +32,12 @@ export function cell(row: Row, column: string): string {
   return row.cells.get(column) ?? ''
 }
 
-/** One problem for each column that the file must have and has not; the last one tells what there is to rename. */
+/**
+ * One problem for each column that the file must have and has not, the last of which tells what there is to rename; none
+ * where the file is empty, which is a problem by itself.
+ */
 export function missingColumns(table: Table, required: readonly string[]): Problem[] {
+  if (table.columns.length === 0) return []
   const there = [...table.titles.values()].join(', ')
   const missing = required.filter((column) => !table.columns.includes(column))
   const message = 'this column is missing'

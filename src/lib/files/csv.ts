@@ -8,14 +8,29 @@ const DEFUSED = /^'(?=[=+\-@\t\r])/
 const RUN_AS_FORMULA = /^[=+\-@\t\r]/
 
 /**
- * Reads separated values: `,`, `;` or tab, whichever the header uses; a byte order mark, CRLF and blank lines
- * are accepted, cells are trimmed. Everything stays text: `00123` is not a number.
+ * What comes along unseen when text is copied from a web page: spaces of no width, marks of direction, soft
+ * hyphens, byte order marks, and the two joiners where they join nothing: a name in Persian or Hindi needs these
+ * between its letters, and a picture of several between its parts; an address does not.
+ */
+const INVISIBLE =
+  /[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]|(?<![\p{L}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}])[\u200c\u200d]|[\u200c\u200d](?![\p{L}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}])|(?<=[A-Za-z])[\u200c\u200d](?=[A-Za-z])/gu
+
+/** The first line by which a spreadsheet is told the separator, filled up with it where that spreadsheet wrote it. */
+const SEPARATOR_LINE = /^"?sep=([^\w\s"]|\t)"?\1* *(?=\n|$)/i
+
+/**
+ * Reads separated values: `,`, `;` or tab, whichever the header uses, or what a first line `sep=;` says. A byte
+ * order mark, CRLF and blank lines are accepted; cells are trimmed, and rid of what nobody sees. Everything stays
+ * text: `00123` is not a number.
  */
 export function parseCsv(text: string): Table {
   // One kind of line end, since papaparse takes the first one for all of them.
-  const source = text.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n')
+  const visible = text.replace(/\r\n?/g, '\n').replace(INVISIBLE, '')
   const problems: Problem[] = []
-  const records = readRecords(source, problems)
+  const separator = SEPARATOR_LINE.exec(visible)?.[1]
+  // Its line stays as a blank one, so that the others keep their numbers.
+  const source = separator === undefined ? visible : visible.replace(SEPARATOR_LINE, '')
+  const records = readRecords(source, separator ?? delimiterOf(source), problems)
   const header = records.find((record) => !isBlank(record.cells))
   if (!header)
     return { columns: [], titles: new Map(), rows: [], problems: [{ message: 'the file is empty' }] }
@@ -46,12 +61,12 @@ interface Line {
   cells: string[]
 }
 
-function readRecords(source: string, problems: Problem[]): Line[] {
+function readRecords(source: string, delimiter: string, problems: Problem[]): Line[] {
   const records: Line[] = []
   let line = 1
   let position = 0
   Papa.parse<string[]>(source, {
-    delimiter: delimiterOf(source),
+    delimiter,
     step: ({ data, errors, meta }) => {
       records.push({ line, cells: data.map((text) => text.trim().replace(DEFUSED, '')) })
       problems.push(
