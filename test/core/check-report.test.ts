@@ -13,7 +13,7 @@ const CY = aPerson({ firstName: 'Cy', lastName: 'Ames', email: 'cy@example.edu',
 const report = (keys: Key[], people: Person[], over: Partial<CheckFindings> = {}) =>
   checkReport({
     keys,
-    matching: matchKeys(keys, people, NOW),
+    matching: matchKeys(keys, people, new Map(), NOW),
     now: NOW,
     known: new Set(),
     secretHere: new Set(),

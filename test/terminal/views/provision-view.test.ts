@@ -34,6 +34,7 @@ const ROUTINE = {
   unlimited: 0,
   enabled: 0,
   deleted: 0,
+  secondKeys: 0,
   hit: 0,
   total: 0,
   maxChange: 30,
@@ -44,7 +45,7 @@ const plan = (over: Partial<ProvisionPlan> = {}): ProvisionPlan => ({
   changes: [],
   keyHolders: [],
   renamed: [],
-  namesakes: [],
+  secondKeys: [],
   leftAlone: [],
   absent: [],
   undone: [],
@@ -87,6 +88,17 @@ describe('provisionPlanView', () => {
       'The class could then spend $3.00 once.',
       DRY,
     ])
+  })
+
+  it.each([
+    ['address', 'the same address'],
+    ['mq_id', 'the same MQ ID but for zeros'],
+    ['name', 'the same name'],
+  ] as const)('asks about a second key, because of %s', (because, words) => {
+    const secondKeys = [{ ...ADA, keyName: '20260219_Ada Quill_77', hash: 'h', because }]
+    expect(provisionPlanView(plan({ secondKeys }), 80, { dryRun: true })).toContain(
+      `Ada Quill seems to have a key already: 20260219_Ada Quill_77 is of somebody with ${words} who is not on the roster. Was the MQ ID changed? If the old one is right, put it back into the roster. If the new one is, give that key a name that ends in _1 in OpenRouter; it is theirs then.`,
+    )
   })
 
   it('shows what is left alone', () => {
