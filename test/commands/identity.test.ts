@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import Check from '../../src/commands/check.js'
 import InitDb from '../../src/commands/init-db.js'
 import Provision from '../../src/commands/provision.js'
+import RefreshLimitsFile from '../../src/commands/refresh-limits-file.js'
 import Update from '../../src/commands/update.js'
 import { useClassroom } from '../support/classroom.js'
 import { hurry } from '../support/hurry.js'
@@ -38,14 +39,37 @@ describe('whose a key is', () => {
     const swapped = readFileSync('limits.csv', 'utf8').replaceAll(adas, 'SWAP').replaceAll(bilals, adas)
     writeFileSync('limits.csv', swapped.replaceAll('SWAP', bilals))
     editLimits({ [ada.email]: { target_limit: '99' } })
-    const { stdout } = await room.ok(Update)
-    expect(room.requests('PATCH')).toEqual([])
-    expect(stdout).toMatch(/were the columns sorted apart\?/)
+    room.sandbox.state.requests.length = 0
+    // Every command that would go by the file refuses it, and changes nothing.
+    for (const command of [Update, RefreshLimitsFile, Provision]) {
+      const before = readFileSync('limits.csv', 'utf8')
+      const { stderr, exitCode } = await room.run(command)
+      expect([command.name, exitCode]).toEqual([command.name, 2])
+      expect(stderr).toContain(
+        'Error: limits.csv has 2 problems. Nothing was changed, and the file is as it was.',
+      )
+      expect(stderr).toMatch(
+        /line 2, mq_id, "48200001": its hash is of a key of 48200002; were the columns sorted apart\?/,
+      )
+      expect(readFileSync('limits.csv', 'utf8')).toBe(before)
+    }
+    expect(new Set(room.requests().map(({ method }) => method))).toEqual(new Set(['GET']))
+  })
+
+  test('is told by the hash in a row from whose MQ ID a spreadsheet has taken the zeros', async () => {
+    const zoe = { ...student(3), mq_id: '0042' }
+    writeRoster([zoe])
+    await room.ok(Provision)
+    writeFileSync('limits.csv', readFileSync('limits.csv', 'utf8').replace(',0042,', ',42,'))
+    editLimits({ [zoe.email]: { target_limit: '2' } })
+    await room.ok(Update)
+    expect(keysOf('0042')).toMatchObject([{ limit: 2 }])
+    expect(readCsv('limits.csv')).toMatchObject([{ mq_id: '0042', target_limit: '2', actual_limit: '2.00' }])
   })
 })
 
 describe('a creation in doubt', () => {
-  test('of days ago claims no key that was made since: that one is somebody’s', async () => {
+  test('of days ago claims no key that was made since, and gives nobody a second one: a person has to look', async () => {
     await room.ok(Provision)
     execute(
       'keys.db',
@@ -53,9 +77,14 @@ describe('a creation in doubt', () => {
     )
     execute('keys.db', 'DELETE FROM secret')
     const before = room.sandbox.state.keys().map((key) => key.hash)
-    const { stdout } = await room.ok(Provision)
+    const { stdout, exitCode } = await room.run(Provision)
+    expect(exitCode).toBe(3)
     expect(room.requests('DELETE')).toEqual([])
     expect(room.sandbox.state.keys().map((key) => key.hash)).toEqual(before)
+    expect(stdout).toMatch(/In doubt: 2\n/)
+    expect(stdout).toMatch(
+      /left alone, since there is a key of that name, but it was made at another time\. Look at/,
+    )
     expect(stdout).toMatch(/2 students have keys whose secrets are not in this ledger/)
   })
 

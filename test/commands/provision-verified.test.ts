@@ -2,23 +2,37 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import InitDb from '../../src/commands/init-db.js'
 import Provision from '../../src/commands/provision.js'
 import { OpenRouter } from '../../src/lib/openrouter/client.js'
+import type { Effect } from '../../src/lib/sandbox/effects.js'
 import { useClassroom } from '../support/classroom.js'
-import { student, writeRoster } from '../support/people.js'
+import { only } from '../support/folder.js'
+import { hurry } from '../support/hurry.js'
+import { readCsv, student, writeRoster } from '../support/people.js'
 import { query } from '../support/sqlite.js'
 
 const room = useClassroom()
 const ada = student(1, { limit_reset: 'weekly' })
 afterEach(() => vi.restoreAllMocks())
 
-/** An OpenRouter that gives each new key other limits than were asked for. */
-function givesOtherwise(otherwise: { limit?: number; limit_reset?: null }): void {
-  const { createKey } = OpenRouter.prototype
+/** An OpenRouter that gives each new key other limits than were asked for, or another name. */
+function givesOtherwise(otherwise: { limit?: number; limit_reset?: null; name?: string }): void {
+  const { createKey, findKey } = OpenRouter.prototype
   vi.spyOn(OpenRouter.prototype, 'createKey').mockImplementation(async function (this: OpenRouter, request) {
     const made = await createKey.call(this, request)
-    const { limit, limit_reset } = room.sandbox.state.editKey(made.key.hash, otherwise)
-    return { ...made, key: { ...made.key, limit, limitReset: limit_reset } }
+    room.sandbox.state.editKey(made.hash, otherwise)
+    const key = await findKey.call(this, made.hash)
+    return { ...made, ...(key && { key }) }
   })
 }
+
+/** An OpenRouter whose answer to a creation has fields of another form than they had. */
+function answersOddly(odd: object): void {
+  const body = ({ data, ...rest }: { data: object }) => ({ ...rest, data: { ...data, ...odd } })
+  room.sandbox.faults.add({ method: 'POST', effect: { kind: 'wrong-shape', body } })
+}
+
+const secrets = () => query('keys.db', 'SELECT secret FROM secret').map(Object.values)
+const secretsHere = () => room.sandbox.state.keys().map(({ secret }) => [secret])
+const handedOut = () => readCsv(only(/^api_keys_/)).map((row) => [row.api_key])
 
 const patches = () => room.requests('PATCH').map(({ body }) => body)
 
@@ -49,5 +63,101 @@ describe('a key that came out otherwise than asked for', () => {
     ])
     expect(query('keys.db', 'SELECT count(*) AS n FROM secret')).toEqual([{ n: 1 }])
     expect(query('keys.db', 'SELECT count(*) AS n FROM pending_change')).toEqual([{ n: 0 }])
+  })
+
+  test('under another name: counts as failed, nothing more is done with it, and the secret is kept', async () => {
+    await room.ok(InitDb)
+    writeRoster([ada])
+    givesOtherwise({ name: 'whatever', limit: 99 })
+    const { json, exitCode } = await room.run(Provision, '--json')
+    expect(exitCode).toBe(3)
+    expect(json.students).toMatchObject([
+      {
+        outcome: 'failed',
+        reason: 'a key was made, but OpenRouter calls it whatever: its student cannot be told from that',
+      },
+    ])
+    expect(patches()).toEqual([])
+    expect(secrets()).toEqual(secretsHere())
+    expect(handedOut()).toEqual(secretsHere())
+    // The ledger tells whose it is, so nobody gets a second one.
+    const again = await room.ok(Provision, '--json')
+    expect(again.json.counts).toEqual({ 'already had one': 1 })
+    expect(room.sandbox.state.keys()).toHaveLength(1)
+  })
+})
+
+describe('an answer with fields that are not understood', () => {
+  const ODD = [{ limit: '3' }, { usage: null }, { name: null }, { disabled: 'no' }, { created_at: 0 }]
+  const UNTOLD =
+    'a key was made, and its secret is in the ledger, but OpenRouter does not say what it may spend'
+
+  test.each(ODD)('%j: the key is asked about, and counts as created', async (odd) => {
+    await room.ok(InitDb)
+    writeRoster([ada])
+    answersOddly(odd)
+    const { json } = await room.ok(Provision, '--json')
+    expect(json.counts).toEqual({ created: 1 })
+    expect(secrets()).toEqual(secretsHere())
+    expect(handedOut()).toEqual(secretsHere())
+    expect(query('keys.db', 'SELECT credit_limit FROM key')).toEqual([{ credit_limit: 3 }])
+    expect(query('keys.db', "SELECT state FROM creation WHERE state <> 'done'")).toEqual([])
+  })
+
+  test('where the key came out otherwise too, it is set right', async () => {
+    await room.ok(InitDb)
+    writeRoster([ada])
+    answersOddly({ limit: '3' })
+    room.sandbox.faults.add({
+      method: 'GET',
+      path: /^\/keys\/./,
+      effect: {
+        kind: 'before',
+        run: () => {
+          for (const { hash } of room.sandbox.state.keys()) room.sandbox.state.editKey(hash, { limit: 99 })
+        },
+      },
+    })
+    const { json } = await room.ok(Provision, '--json')
+    expect(json.counts).toEqual({ created: 1 })
+    expect(patches()).toEqual([{ limit: 3 }])
+    expect(room.sandbox.state.keys()).toMatchObject([{ limit: 3 }])
+  })
+
+  test.each<[string, Effect]>([
+    ['is refused', { kind: 'error', status: 403 }],
+    ['says that there is no such key', { kind: 'error', status: 404 }],
+    ['is as odd', { kind: 'wrong-shape', body: { data: { limit: '3' } } }],
+  ])('where the question about it %s, it counts as failed, and the secret is kept', async (_, effect) => {
+    hurry()
+    await room.ok(InitDb)
+    writeRoster([ada])
+    answersOddly({ limit: '3' })
+    room.sandbox.faults.add({ method: 'GET', path: /^\/keys\/./, effect })
+    const { json, exitCode } = await room.run(Provision, '--json')
+    expect(exitCode).toBe(3)
+    expect(json.students).toMatchObject([{ outcome: 'failed', reason: UNTOLD }])
+    expect(secrets()).toEqual(secretsHere())
+    expect(handedOut()).toEqual(secretsHere())
+    room.sandbox.faults.clear()
+    const again = await room.ok(Provision, '--json')
+    expect(again.json.counts).toEqual({ 'already had one': 1 })
+    expect(again.json.keyHolders).toMatchObject([{ secretHere: true }])
+    expect(room.sandbox.state.keys()).toHaveLength(1)
+  })
+
+  test.each<[string, (answer: { data: object; key: string }) => object]>([
+    ['no secret', ({ data }) => ({ data })],
+    ['a masked secret', ({ data }) => ({ data, key: 'sk-or-v1-0e6...1c96' })],
+    ['no hash', ({ data, key }) => ({ data: { ...data, hash: '' }, key })],
+  ])('%s is a lost answer: the key is deleted, and another one made', async (_, body) => {
+    hurry()
+    await room.ok(InitDb)
+    writeRoster([ada])
+    room.sandbox.faults.add({ method: 'POST', nth: 1, effect: { kind: 'wrong-shape', body } })
+    const { json } = await room.ok(Provision, '--json')
+    expect(json.counts).toEqual({ healed: 1 })
+    expect(room.sandbox.state.keys()).toHaveLength(1)
+    expect(secrets()).toEqual(secretsHere())
   })
 })

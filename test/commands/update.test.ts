@@ -142,7 +142,7 @@ describe('the reset period', () => {
     const { stdout } = await room.ok(Update)
     expect(stdout).toMatch(/^ADDRESS +NAME +LIMIT +RESET +DISABLED$/m)
     expect(stdout).toMatch(
-      new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$5\\.00 +none → weekly$`, 'm'),
+      new RegExp(`^${ada.email} +Ada Quill1 +\\$3\\.00 → \\$5\\.00 weekly +none → weekly$`, 'm'),
     )
     expect(stdout).toMatch(new RegExp(`^${bilal.email} +Bilal Quill2 +daily → none$`, 'm'))
     expect(patches()).toHaveLength(2)
@@ -201,7 +201,8 @@ describe('the reset period', () => {
     expect(json.students).toMatchObject([
       { outcome: 'failed', reason: 'OpenRouter says limit_reset weekly instead of daily' },
     ])
-    expect(log()).toEqual([])
+    // The changelog has what it came to.
+    expect(log()).toEqual([[adas?.hash, 'update_limit_reset', null, 'weekly']])
   })
 })
 
@@ -246,11 +247,38 @@ describe('a relative target', () => {
     ])
   })
 
-  test('is added to what was changed at OpenRouter since', async () => {
-    editLimits({ [ada.email]: { target_limit: '+5' } })
+  test('is refused where the limit was changed at OpenRouter since, until the file is looked at again', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' }, [bilal.email]: { target_limit: '4' } })
     room.sandbox.state.editKey(adas?.hash ?? '', { limit: 0.1 })
+    const before = readFileSync('limits.csv', 'utf8')
+    for (const flags of [['--dry-run'], ['--yes', '--force']]) {
+      const { stderr, exitCode } = await room.run(Update, ...flags)
+      expect(exitCode).toBe(2)
+      expect(stderr).toContain(
+        'line 2, target_limit, "+5": is to be added to $3.00, and the limit is $0.10 now. Write the new limit itself, or run class-keys refresh-limits-file and look at the row again',
+      )
+    }
+    expect(patches()).toEqual([])
+    expect(kept()).toEqual([])
+    expect(readFileSync('limits.csv', 'utf8')).toBe(before)
+    // The file is brought up to what is, and the wish stays.
+    await room.ok(RefreshLimitsFile)
+    expect(targets()[0]).toEqual(["'+5", '0.10'])
     await room.ok(Update)
-    expect(limitOf(adas)).toBe(5.1)
+    expect([limitOf(adas), limitOf(bilals)]).toEqual([5.1, 4])
+  })
+
+  test('is refused in an old copy of the file that was saved over a newer one: nothing is added twice', async () => {
+    editLimits({ [ada.email]: { target_limit: '+5' } })
+    const old = readFileSync('limits.csv', 'utf8')
+    await room.ok(Update)
+    expect(limitOf(adas)).toBe(8)
+    writeFileSync('limits.csv', old)
+    const { stderr, exitCode } = await room.run(Update)
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('is to be added to $3.00, and the limit is $8.00 now')
+    expect(limitOf(adas)).toBe(8)
+    expect(patches()).toHaveLength(1)
   })
 
   test('is shown by a dry run, which writes nothing and spends nothing of it', async () => {
@@ -319,6 +347,7 @@ describe('a relative target', () => {
     await room.ok(Update)
     expect(kept()).toEqual([])
     room.sandbox.state.editKey(adas?.hash ?? '', { limit: 10 })
+    await room.ok(RefreshLimitsFile)
     editLimits({ [ada.email]: { target_limit: '+5' } })
     await room.ok(Update)
     expect(limitOf(adas)).toBe(15)

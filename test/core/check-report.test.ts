@@ -1,23 +1,33 @@
 import { describe, expect, it } from 'vitest'
 import { type CheckFindings, checkReport, needsAttention } from '../../src/lib/core/check-report.js'
+import type { KnownClass } from '../../src/lib/core/class-people.js'
 import type { Key } from '../../src/lib/core/key.js'
 import { matchKeys } from '../../src/lib/core/matching.js'
 import type { Person } from '../../src/lib/core/student.js'
-import { aKey, aPerson } from './make.js'
+import { aCreation, aKey, aPerson } from './make.js'
 
 const NOW = new Date('2026-03-02T00:00:00Z')
 const ADA = aPerson({ email: 'ada@example.edu', mqId: '1' })
 const BO = aPerson({ firstName: 'Bo', lastName: 'Reed', email: 'bo@FIXME.mq.edu.au', mqId: '2' })
 const CY = aPerson({ firstName: 'Cy', lastName: 'Ames', email: 'cy@example.edu', mqId: '3' })
 
+/** A ledger that knows whose some keys are, MQ IDs by hash, and who has been in the class. */
+const knows = (heldBy: [string, string][] = [], people: Person[] = []): KnownClass => ({
+  students: people,
+  heldBy: new Map(heldBy),
+  replaced: new Map(),
+})
 const report = (keys: Key[], people: Person[], over: Partial<CheckFindings> = {}) =>
   checkReport({
     keys,
-    matching: matchKeys(keys, people, NOW),
+    matching: matchKeys(keys, people, new Map(), NOW),
     now: NOW,
-    known: new Set(),
+    known: knows(),
     secretHere: new Set(),
-    inDoubt: [],
+    rotations: [],
+    creations: [],
+    unguarded: new Set(),
+    roster: people,
     drift: [],
     warnAt: undefined,
     ...over,
@@ -33,7 +43,9 @@ it('tells who has which key, which keys are of nobody, and who is in doubt', () 
   ]
   const { counts, ...told } = report(keys, [CY, ADA, BO], {
     secretHere: new Set(['bo', 'web']),
-    inDoubt: [CY, { ...CY }, ADA],
+    creations: [CY, { ...CY }, ADA].map((person, i) =>
+      aCreation({ id: i, student: person, keyName: `20260301_${i}` }),
+    ),
   })
   expect(counts).toEqual({
     keys: 5,
@@ -84,7 +96,7 @@ it.each([
   ['20260219_Ada Quill_1', false, 'unknown'],
   ['the website', false, 'foreign'],
 ])('an orphan named %j, known to the ledger: %s, is %s', (name, isKnown, kind) => {
-  const known = new Set(isKnown ? ['h'] : [])
+  const known = knows(isKnown ? [['h', '9']] : [])
   const { orphaned, counts } = report([aKey({ hash: 'h', name })], [], { known })
   expect(orphaned.map((key) => key.kind)).toEqual([kind])
   expect(counts).toMatchObject({ orphaned: 1, left: 0, unknown: 0, foreign: 0, [kind]: 1 })
@@ -109,6 +121,48 @@ it('names those past the mark once, and none whose key does not work', () => {
   const told = (warnAt: number | undefined) =>
     report(keys, [ADA, BO, CY], { warnAt }).pastMark.map(({ mqId }) => mqId)
   expect([told(90), told(91), told(undefined)]).toEqual([['1'], [], []])
+})
+
+describe('a creation in doubt', () => {
+  const made = '2026-03-01T23:00:05Z'
+  const creation = aCreation({
+    student: CY,
+    keyName: '20260302_Cy Ames_3',
+    intendedAt: new Date('2026-03-01T23:00:00Z'),
+  })
+  const lost = aKey({ hash: 'lost', name: creation.keyName, createdAt: made })
+
+  it('is told as long as it is open, and its key is not said to be made elsewhere', () => {
+    const told = report([lost], [CY], { creations: [creation] })
+    expect([told.inDoubt.map(({ mqId }) => mqId), told.counts.secretless]).toEqual([['3'], 0])
+  })
+
+  it('is told again where a key has turned up that the listing had not shown', () => {
+    const absent = { ...creation, state: 'absent' as const }
+    expect(report([], [CY], { creations: [absent] }).inDoubt).toEqual([])
+    const told = report([lost], [CY], { creations: [absent] })
+    expect([told.inDoubt.map(({ mqId }) => mqId), told.counts.secretless]).toEqual([['3'], 0])
+  })
+})
+
+it('points out who seems to have a key under another MQ ID, but for placeholders', () => {
+  const key = aKey({ hash: 'old', name: '20260219_Ada Quill_01' })
+  const known = knows([['old', '01']], [{ ...ADA, mqId: '01' }])
+  expect(report([key], [ADA, BO], { known }).secondKeys).toMatchObject([
+    { mqId: '1', hash: 'old', because: 'address' },
+  ])
+})
+
+it('tells a renamed key, and one without its guardrail', () => {
+  const keys = [aKey({ hash: 'a', name: 'for the demo' }), aKey({ hash: 'c', name: '20260219_Cy Ames_3' })]
+  const known = knows([['a', '1']])
+  const matching = matchKeys(keys, [ADA, CY], known.heldBy, NOW)
+  const { matched, counts } = report(keys, [ADA, CY], { known, matching, unguarded: new Set(['c']) })
+  expect(matched.map(({ hash, status }) => [hash, status])).toEqual([
+    ['a', 'renamed'],
+    ['c', 'no guardrail'],
+  ])
+  expect(counts).toMatchObject({ matched: 2, orphaned: 0, keyless: 0 })
 })
 
 describe('needsAttention', () => {

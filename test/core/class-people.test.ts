@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { everybody, findClassTargets, type KnownClass, keysOfClass } from '../../src/lib/core/class-people.js'
-import { readTargets } from '../../src/lib/core/limits.js'
-import { parseCsv } from '../../src/lib/files/csv.js'
+import { everybody, type KnownClass, keysOfClass } from '../../src/lib/core/class-people.js'
 import { aKey, aPerson } from './make.js'
 
 const ADA = aPerson({ email: 'Ada@example.edu', mqId: 'a1' })
@@ -35,6 +33,15 @@ describe('keysOfClass', () => {
   it('are no keys of people who have left that the ledger has never seen', () => {
     expect(hashes(KNOWN)).toEqual(['ada', 'bo'])
   })
+
+  it.each([
+    ['of somebody whom it does not know any more', 'other', 'd4', ['ada', 'bo']],
+    ['of nobody, though its name is of somebody who has left', 'cy', '', ['ada', 'bo']],
+    ['of another student than its name says, who is believed', 'bo', 'a1', ['ada', 'bo']],
+    ['of somebody who has left, whatever it is called now', 'renamed', 'c3', ['ada', 'bo', 'renamed']],
+  ])('one that the ledger says to be %s', (_, hash, mqId, ofClass) => {
+    expect(hashes({ ...KNOWN, heldBy: new Map([[hash, mqId]]) })).toEqual(ofClass)
+  })
 })
 
 describe('everybody', () => {
@@ -52,31 +59,4 @@ describe('everybody', () => {
     const boBefore = { ...BO, email: ADA.email }
     expect(everybody([ADA, BO], [adaBefore, boBefore])).toEqual([ADA, BO])
   })
-})
-
-describe('findClassTargets', () => {
-  const adas = aKey({ hash: 'ada', name: '20260219_Ada Quill_a1' })
-  const bos = aKey({ hash: 'bo', name: '20260219_Bo Reed_B2' })
-  const others = aKey({ hash: 'other', name: 'the website' })
-  const cys = aKey({ hash: 'cy', name: '20260219_Cy Lane_c3' })
-  const find = (row: string) => {
-    const { targets } = readTargets(parseCsv(`email,hash,target_limit,target_disabled\n${row}`))
-    return findClassTargets(targets, [adas, bos, others, cys], [ADA, BO], KNOWN).map(
-      ({ key, why }) => key?.hash ?? why,
-    )
-  }
-
-  it.each([
-    ['ADA@EXAMPLE.EDU,,5,', 'ada'],
-    ['bo@example.edu,,5,', 'bo'],
-    ['x@example.edu,bo,5,', 'bo'],
-    // Not a key of the class: it is never touched, even where a row names it.
-    ['x@example.edu,other,5,', 'no such key'],
-    ['x@example.edu,,5,', 'no key of this address'],
-    // Named as a key of somebody who has left, and never in this ledger: it may be of another class.
-    ['x@example.edu,cy,5,', 'no such key'],
-    ['cy@example.edu,,5,', 'no key of this address'],
-    ['x@example.edu,gone,5,', 'its key was replaced by a newer one, which has a row of its own'],
-    ['bo@example.edu,gone,,', 'bo'],
-  ])('%s: %s', (row, found) => expect(find(row)).toEqual([found]))
 })

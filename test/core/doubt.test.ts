@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Creation } from '../../src/lib/core/creation.js'
-import { type Doubt, settle } from '../../src/lib/core/doubt.js'
+import { type Doubt, settle, settleDoubt } from '../../src/lib/core/doubt.js'
 import { isUsed, type Key } from '../../src/lib/core/key.js'
 import { aCreation, aKey, aPerson } from './make.js'
 
@@ -57,10 +57,15 @@ describe('a creation without an answer', () => {
     ['a name with a space more', [made('a', 0, { name: `${NAME} ` })], [], ['absent 1']],
     ['made just now by a clock that is 14 minutes behind', [made('a', -14)], [], ['lost 1=a']],
     ['made 15 minutes before by the other clock', [made('a', -15)], [], ['lost 1=a']],
-    ['made 16 minutes before: an older key of that name', [made('a', -16)], [], ['absent 1']],
+    ['made 16 minutes before: an older key of that name?', [made('a', -16)], [], ['unclear 1 a']],
     ['made by a clock that is 14 minutes ahead', [made('a', 14)], [], ['lost 1=a']],
     ['made 75 minutes later: a request may come true late', [made('a', 75)], [], ['lost 1=a']],
-    ['made 76 minutes later: by somebody else', [made('a', 76)], [], ['absent 1']],
+    ['made 76 minutes later: by somebody else?', [made('a', 76)], [], ['unclear 1 a']],
+    ['made days ago, and used since', [made('a', -9999, { usage: 1 })], [], ['unclear 1 a']],
+    ['made days ago, and disabled since', [made('a', -9999, { disabled: true })], [], ['unclear 1 a']],
+    ['two made at other times', [made('a', -60), made('b', 90)], [], ['unclear 1 a,b']],
+    ['made days ago, and its secret is here', [made('a', -9999)], ['a'], ['absent 1']],
+    ['made days ago, under another name', [made('a', -9999, { name: 'x' })], [], ['absent 1']],
     ['an older key of that name beside it', [made('a', -60), made('b')], [], ['lost 1=b']],
     [
       'an older, used key of that name beside it',
@@ -71,13 +76,23 @@ describe('a creation without an answer', () => {
   ])('%s', (_, keys, secretHere, decided) => expect(decide([open()], keys, secretHere)).toEqual(decided))
 
   it('says why it is left alone', () => {
-    const whys = [[made('a'), made('b')], [made('a', 0, { usage: 1 })]].map(
-      (keys) => settle([open()], keys, new Set()).unclear[0]?.why,
-    )
-    expect(whys).toEqual([
+    const found = [[made('a'), made('b')], [made('a', 0, { usage: 1 })], [made('a', -16)]]
+    expect(found.map((keys) => settle([open()], keys, new Set()).unclear[0]?.why)).toEqual([
       '2 keys could be the one that was being made',
       'the key that was being made has been used by somebody',
+      'there is a key of that name, but it was made at another time',
     ])
+  })
+
+  it.each<[string, Key[], string[]]>([
+    ['the old one, which has the same name', [made('old')], ['absent 1']],
+    ['the old one, used', [made('old', 0, { usage: 1 })], ['absent 1']],
+    ['the old one, made long before', [made('old', -600)], ['absent 1']],
+    ['both', [made('old'), made('a', 1)], ['lost 1=a']],
+    ['the new one alone', [made('a', 1)], ['lost 1=a']],
+    ['the old one and two others', [made('old'), made('a'), made('b')], ['unclear 1 a,b']],
+  ])('in the place of a key of the same day, there being %s', (_, keys, decided) => {
+    expect(decide([aCreation({ replaces: 'old' })], keys)).toEqual(decided)
   })
 
   it('is told from others by its name', () => {
@@ -113,6 +128,25 @@ describe('two creations of one name', () => {
       ['lost 2=a', 'lost 1=b'],
     ],
     ['held absent, then open: none', [absent(1), open(2, 5)], [], ['absent 2']],
+    [
+      'two open, and a key of another time',
+      [open(1), open(2)],
+      [made('a', -60)],
+      ['unclear 1 a', 'unclear 2 a'],
+    ],
+    [
+      'held absent, then open: a key of another time',
+      [absent(1), open(2, 5)],
+      [made('a', -60)],
+      ['unclear 2 a'],
+    ],
+    ['held absent alone: a key of another time', [absent(1)], [made('a', -60)], []],
+    [
+      'two open in the place of one, which is not deleted',
+      [open(1), open(2)].map((creation) => ({ ...creation, replaces: 'a' })),
+      [made('a'), made('b')],
+      ['lost 1=b', 'absent 2'],
+    ],
     [
       'held absent, then open: the key is as old as the first',
       [absent(1), open(2, 60)],
@@ -200,6 +234,17 @@ describe('a creation that was being undone', () => {
     expect(decide([undoing()], [made('a', 0, over)])).toEqual(['unclear 1 a'])
   })
 
+  it('leaves its key alone where its secret is here after all, and says so', () => {
+    expect(decide([undoing()], [made('a', 0, { usage: 1 })], ['a'])).toEqual(['unclear 1 a'])
+    const whys = [['a'], []].map((here) => {
+      return settle([undoing()], [made('a', 0, { usage: 1 })], new Set(here)).unclear[0]?.why
+    })
+    expect(whys).toEqual([
+      'the key that was to be deleted as a lost one has its secret in this ledger',
+      'the key that was being made has been used by somebody',
+    ])
+  })
+
   it('is done with where its key was never known', () => {
     expect(decide([undoing(1, null)], [made('b')])).toEqual(['undone 1'])
   })
@@ -209,7 +254,59 @@ it('decides nothing where nothing is in doubt', () => {
   expect(decide([], [made('a'), made('b')])).toEqual([])
 })
 
-it('never deletes a key that is used, whose secret is here, or that was not being made; and decides each once', () => {
+describe('settleDoubt', () => {
+  const ada = { email: 'ada.quill@students.example.edu', name: 'Ada Quill', mqId: '48200001' }
+
+  it('gives the plan its first changes, what to tell, and the keys that are there then', () => {
+    const bo = (id: number, name: string, over: Partial<Creation> = {}) =>
+      aCreation({
+        id,
+        keyName: name,
+        student: aPerson({ firstName: 'Bo', lastName: 'Reed', email: 'bo@example.edu', mqId: 'b2' }),
+        ...over,
+      })
+    const creations = [
+      open(7),
+      bo(8, 'nothing'),
+      bo(9, 'two'),
+      bo(10, 'gone', { state: 'undoing', keyHash: 'g' }),
+    ]
+    const keys = [
+      made('x', 0, { name: 'the website' }),
+      made('a'),
+      made('t1', 0, { name: 'two' }),
+      made('t2', 0, { name: 'two' }),
+    ]
+    const { lost, settled, there } = settleDoubt({ creations, keys, secretHere: new Set() })
+    expect(lost).toStrictEqual([{ kind: 'delete-lost', ...ada, keyName: NAME, hash: 'a', creationId: 7 }])
+    expect(settled).toStrictEqual({
+      leftAlone: [
+        {
+          email: 'bo@example.edu',
+          name: 'Bo Reed',
+          mqId: 'b2',
+          keyName: 'two',
+          hashes: ['t1', 't2'],
+          why: '2 keys could be the one that was being made',
+        },
+      ],
+      absent: [8],
+      undone: [10],
+    })
+    expect(there.map(({ hash }) => hash)).toEqual(['x', 't1', 't2'])
+  })
+
+  it('changes nothing where nothing is in doubt', () => {
+    const keys = [made('a'), made('b')]
+    expect(settleDoubt({ creations: [], keys, secretHere: new Set() })).toEqual({
+      lost: [],
+      settled: { leftAlone: [], absent: [], undone: [] },
+      there: keys,
+    })
+  })
+})
+
+it('never deletes a key that is used, whose secret is here, that is to be replaced, or that was not being made; and decides each once', () => {
   const names = [NAME, '20260219_Bo Reed_2']
   const minutes = fc.integer({ min: -30, max: 120 })
   const hashes = ['a', 'b', 'c', 'd', 'e']
@@ -233,11 +330,12 @@ it('never deletes a key that is used, whose secret is here, or that was not bein
         keyName: fc.constantFrom(...names),
         minutes,
         keyHash: fc.constantFrom(...hashes),
+        replaces: fc.constantFrom(null, null, ...hashes),
       }),
       { maxLength: 4 },
     )
     .map((list) =>
-      list.map(({ state, keyName, minutes, keyHash }, i) =>
+      list.map(({ state, keyName, minutes, keyHash, replaces }, i) =>
         aCreation({
           id: i + 1,
           state,
@@ -245,6 +343,7 @@ it('never deletes a key that is used, whose secret is here, or that was not bein
           student: aPerson({ mqId: keyName.endsWith('_2') ? '2' : '48200001' }),
           intendedAt: at(minutes),
           keyHash: state === 'undoing' ? keyHash : null,
+          replaces: state === 'undoing' ? null : replaces,
         }),
       ),
     )
@@ -256,16 +355,21 @@ it('never deletes a key that is used, whose secret is here, or that was not bein
   fc.assert(
     fc.property(creations, keys, fc.subarray(hashes), (journal, listed, here) => {
       const byHash = new Map(listed.map((key) => [key.hash, key]))
-      // A key that is being deleted for one creation was not renamed into what another one was making.
+      // A key that is being deleted or replaced was not renamed into what another creation was making.
+      const nameOf = (hash: string | null) => byHash.get(hash ?? '')?.name
       fc.pre(
-        journal.every(({ keyHash, keyName }) => (byHash.get(keyHash ?? '')?.name ?? keyName) === keyName),
+        journal.every(({ keyHash, replaces, keyName }) =>
+          [nameOf(keyHash), nameOf(replaces)].every((name) => (name ?? keyName) === keyName),
+        ),
       )
       const doubt = settle(journal, listed, new Set(here))
       for (const { creation, hash } of doubt.lost) {
         const key = byHash.get(hash)
         expect(key && isUsed(key)).toBe(false)
         expect(here).not.toContain(hash)
-        if (creation.state !== 'undoing') expect(key?.name).toBe(creation.keyName)
+        if (creation.state === 'undoing') continue
+        expect(key?.name).toBe(creation.keyName)
+        expect(journal.map(({ replaces }) => replaces)).not.toContain(hash)
       }
       const deleted = doubt.lost.map(({ hash }) => hash)
       expect(new Set(deleted).size).toBe(deleted.length)

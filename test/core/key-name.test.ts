@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isMqId, keyName, mqIdKey, mqIdOfKeyName } from '../../src/lib/core/key-name.js'
+import {
+  isMqId,
+  keyName,
+  mqIdKey,
+  mqIdOfKeyName,
+  sameMqId,
+  withoutZeros,
+} from '../../src/lib/core/key-name.js'
 
 const DAY = new Date(2026, 1, 9, 23, 59)
 
@@ -79,4 +86,31 @@ describe('mqIdOfKeyName', () => {
 
 it('compares MQ IDs without case', () => {
   expect(mqIdKey('Mq48X')).toBe(mqIdKey('mQ48x'))
+})
+
+describe('without leading zeros', () => {
+  it.each([
+    ['48200001', '48200001'],
+    ['007', '7'],
+    ['0a1', 'a1'],
+    ['MQ007', 'mq007'],
+    ['100', '100'],
+    ['0', '0'],
+    ['000', '0'],
+    ['', ''],
+  ])('%j is %j', (mqId, rest) => expect(withoutZeros(mqId)).toBe(rest))
+
+  it.each([
+    ['007', '7', true],
+    ['7', '0007', true],
+    ['0AB', 'ab', true],
+    ['0', '00', true],
+    ['70', '7', false],
+    ['107', '17', false],
+    ['MQ07', 'MQ7', false],
+    ['0', '', false],
+  ])('%j and %j are the same: %s', (a, b, same) => {
+    expect(sameMqId(a, b)).toBe(same)
+    expect(sameMqId(b, a)).toBe(same)
+  })
 })

@@ -1,5 +1,6 @@
 import type { Creation } from '../../src/lib/core/creation.js'
 import type { Key } from '../../src/lib/core/key.js'
+import type { Target } from '../../src/lib/core/limits.js'
 import type { Person, Student } from '../../src/lib/core/student.js'
 
 /** A made-up student: Ada Quill with a budget of $3, unless said otherwise. */
@@ -49,6 +50,25 @@ export function aCreation(over: Partial<Creation> = {}): Creation {
     replaces: null,
     intendedAt: new Date('2026-02-19T10:00:00Z'),
     keyHash: null,
+    ...over,
+  }
+}
+
+/** A row of limits.csv that asks nothing of Ada Quill's key, unless said otherwise. */
+export function aTarget(over: Partial<Target> = {}): Target {
+  return {
+    line: 2,
+    email: 'ada@example.edu',
+    name: 'Ada Quill',
+    mqId: '48200001',
+    limit: undefined,
+    disabled: undefined,
+    limitReset: undefined,
+    keyName: '',
+    hash: '',
+    actualLimit: undefined,
+    written: { limit: '', disabled: '', limitReset: '' },
+    extra: new Map(),
     ...over,
   }
 }

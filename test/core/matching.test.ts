@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { matchKeys } from '../../src/lib/core/matching.js'
+import type { Key } from '../../src/lib/core/key.js'
+import { type HeldBy, isRenamed, matchKeys } from '../../src/lib/core/matching.js'
+import type { Person } from '../../src/lib/core/student.js'
 import { aKey, aPerson } from './make.js'
 
 const ADA = aPerson({ email: 'ada@example.edu', mqId: '1' })
@@ -8,6 +10,13 @@ const BO = aPerson({ firstName: 'Bo', lastName: 'Reed', email: 'Bo@example.edu',
 const CY = aPerson({ firstName: 'Cy', lastName: 'Ames', email: 'cy@example.edu', mqId: '3' })
 
 const named = (hash: string, name: string, over = {}) => aKey({ hash, name, ...over })
+
+/** What comes of keys of which the ledger knows nothing, long before any of them is over, unless said otherwise. */
+const match = (
+  keys: readonly Key[],
+  students: readonly Person[],
+  { heldBy = new Map(), now = new Date('2026-02-20T00:00:00Z') }: { heldBy?: HeldBy; now?: Date } = {},
+) => matchKeys(keys, students, heldBy, now)
 
 describe('matchKeys', () => {
   it.each([
@@ -21,9 +30,42 @@ describe('matchKeys', () => {
     ['', undefined],
   ])('%j is of %s', (name, email) => {
     const key = named('h', name)
-    const { matched, orphaned } = matchKeys([key], [ADA, BO])
+    const { matched, orphaned } = match([key], [ADA, BO])
     expect(matched.map(({ student }) => student.email)).toEqual(email ? [email] : [])
     expect(orphaned).toEqual(email ? [] : [key])
+  })
+
+  it.each<[string, string | undefined, string | undefined]>([
+    ['the demo', '1', 'ada@example.edu'],
+    ['', '1', 'ada@example.edu'],
+    ['the demo', 'B2', 'Bo@example.edu'],
+    ['the demo', undefined, undefined],
+    ['the demo', '', undefined],
+    ['the demo', '99', undefined],
+    // Zeros tell two students apart.
+    ['the demo', '01', undefined],
+    // A name that is somebody's is believed: it may have been given on purpose.
+    ['20260219_Bo Reed_b2', '1', 'Bo@example.edu'],
+    // One that is of nobody in the class tells nothing.
+    ['20260219_Some Body_99', '1', 'ada@example.edu'],
+    ['20260219_Ada Quill_01', '1', 'ada@example.edu'],
+  ])('%j, of %s by the ledger, is of %s', (name, mqId, email) => {
+    const key = named('h', name)
+    const heldBy = new Map(mqId === undefined ? [] : [['h', mqId]])
+    const { matched, orphaned, keyless } = match([key], [ADA, BO], { heldBy })
+    expect(matched.map(({ student }) => student.email)).toEqual(email ? [email] : [])
+    expect(orphaned).toEqual(email ? [] : [key])
+    expect(keyless).toHaveLength(email ? 1 : 2)
+  })
+
+  it('takes a renamed key for one of two', () => {
+    const keys = [
+      named('r', 'the demo', { createdAt: '2026-02-20T00:00:00Z' }),
+      named('a', '20260219_Ada Quill_1', { createdAt: '2026-02-19T00:00:00Z' }),
+    ]
+    const { matched, duplicates } = match(keys, [ADA], { heldBy: new Map([['r', '1']]) })
+    expect(matched.map(({ key }) => key.hash)).toEqual(['a', 'r'])
+    expect(duplicates.map(({ keys: theirs }) => theirs.map(({ hash }) => hash))).toEqual([['a', 'r']])
   })
 
   it('sorts by address, and a student’s keys by age', () => {
@@ -34,7 +76,7 @@ describe('matchKeys', () => {
       // Later as text, but earlier in time: half past nine in UTC.
       named('old', '20260219_Ada Quill_1', { createdAt: '2026-02-19T20:30:00+11:00' }),
     ]
-    const { matched } = matchKeys(keys, [CY, BO, ADA])
+    const { matched } = match(keys, [CY, BO, ADA])
     expect(matched.map(({ key }) => key.hash)).toEqual(['old', 'new', 'bo', 'cy'])
   })
 
@@ -46,7 +88,7 @@ describe('matchKeys', () => {
       named('b2', '20260220_Bo Reed_b2'),
       named('c1', '20260219_Cy Ames_3', { disabled: true }),
     ]
-    const { keyless, duplicates } = matchKeys(keys, [ADA, BO, CY])
+    const { keyless, duplicates } = match(keys, [ADA, BO, CY])
     expect(keyless).toEqual([])
     expect(duplicates.map(({ student, keys: theirs }) => [student, theirs.map((k) => k.hash)])).toEqual([
       [BO, ['b1', 'b2']],
@@ -62,16 +104,17 @@ describe('matchKeys', () => {
       named('b2', '20260220_Bo Reed_b2', expired),
       named('c1', '20260219_Cy Ames_3', { expiresAt: '2026-03-01T12:00:01Z' }),
     ]
-    const { matched, keyless, duplicates } = matchKeys(keys, [ADA, BO, CY], now)
+    const { matched, keyless, duplicates } = match(keys, [ADA, BO, CY], { now })
     expect(matched.map(({ key }) => key.hash)).toEqual(['a1', 'b1', 'b2', 'c1'])
     expect(keyless).toEqual([ADA])
     expect(duplicates).toEqual([])
-    expect(matchKeys(keys, [ADA, BO, CY]).keyless).toEqual([])
+    const before = new Date('2026-03-01T11:59:59Z')
+    expect(match(keys, [ADA, BO, CY], { now: before }).keyless).toEqual([])
   })
 
   it('keeps students without a key in their order, and orphans in that of the listing', () => {
     const orphans = [named('z', 'z'), named('a', 'a')]
-    const { keyless, orphaned } = matchKeys(orphans, [CY, ADA])
+    const { keyless, orphaned } = match(orphans, [CY, ADA])
     expect(keyless).toEqual([CY, ADA])
     expect(orphaned).toEqual(orphans)
   })
@@ -79,12 +122,18 @@ describe('matchKeys', () => {
   it('puts every key in one place, and every student with a key or without', () => {
     const mqIds = ['1', 'b2', '3', '4', '']
     const key = fc.record({ mqId: fc.constantFrom(...mqIds), disabled: fc.boolean() })
+    const ledger = fc.array(
+      fc.tuple(
+        fc.nat(12).map((n) => `h${n}`),
+        fc.constantFrom(...mqIds, 'B2', '99'),
+      ),
+    )
     fc.assert(
-      fc.property(fc.array(key), fc.subarray([ADA, BO, CY]), (made, students) => {
+      fc.property(fc.array(key), fc.subarray([ADA, BO, CY]), ledger, (made, students, held) => {
         const keys = made.map(({ mqId, disabled }, i) =>
           named(`h${i}`, `20260219_Some Body_${mqId}`, { disabled }),
         )
-        const result = matchKeys(keys, students)
+        const result = match(keys, students, { heldBy: new Map(held) })
         const placed = [...result.matched.map((match) => match.key), ...result.orphaned]
         expect(placed.map((k) => k.hash).sort()).toEqual(keys.map((k) => k.hash).sort())
         const holders = new Set(result.matched.map((match) => match.student))
@@ -96,6 +145,18 @@ describe('matchKeys', () => {
       }),
     )
   })
+})
+
+it.each([
+  ['20260219_Ada Quill_1', ADA, false],
+  ['20260219_Whoever Else_1', ADA, false],
+  ['20260219_Bo Reed_B2', BO, false],
+  ['20260219_Bo Reed_b2', ADA, true],
+  ['20260219_Ada Quill_01', ADA, true],
+  ['the demo', ADA, true],
+  ['', ADA, true],
+])('%j, of %o, is renamed: %s', (name, student, renamed) => {
+  expect(isRenamed({ student, key: named('h', name) })).toBe(renamed)
 })
 
 const byId = (a: { mqId: string }, b: { mqId: string }) => (a.mqId < b.mqId ? -1 : 1)

@@ -1,16 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { keyRequest } from '../../src/lib/core/changes.js'
-import { ClassKeysError } from '../../src/lib/core/errors.js'
-import {
-  missingBudgets,
-  type ProvisionInput,
-  pastExpiries,
-  planProvision,
-} from '../../src/lib/core/provision-plan.js'
-import { refuseOverBudget, spendingOf } from '../../src/lib/core/spending.js'
-import { studentRef } from '../../src/lib/core/student.js'
-import { aCreation, aKey, aStudent } from './make.js'
+import { type ProvisionInput, planProvision } from '../../src/lib/core/provision-plan.js'
+import { refuseOverBudget } from '../../src/lib/core/spending.js'
+import { type Person, studentRef } from '../../src/lib/core/student.js'
+import { aCreation, aKey, aPerson, aStudent } from './make.js'
 
 const ADA = aStudent({ email: 'ada@example.edu', mqId: '1', budget: 3 })
 const BO = aStudent({
@@ -22,18 +15,31 @@ const BO = aStudent({
   budget: 2.5,
   limitReset: 'weekly',
 })
-const TODAY = new Date(2026, 1, 19, 12)
+const NOW = new Date(2026, 1, 19, 12)
 const LOST = '20260219_Ada Quill_1'
 
-const plan = (over: Partial<ProvisionInput> = {}) =>
+/** The plan of a class of which the ledger knows nothing but whose some keys are, unless said otherwise. */
+const plan = ({
+  heldBy = new Map(),
+  left = [],
+  ...over
+}: Partial<ProvisionInput> & { heldBy?: ReadonlyMap<string, string>; left?: Person[] } = {}) =>
   planProvision({
     students: [ADA, BO],
     placeholders: [],
+    known: { students: left, heldBy, replaced: new Map() },
     keys: [],
     creations: [],
     secretHere: new Set(),
     limit: undefined,
-    today: TODAY,
+    expiresAt: undefined,
+    guardrail: null,
+    unassigned: [],
+    wrongLimits: [],
+    offboarded: new Set(),
+    heldDisabled: new Set(),
+    balance: null,
+    now: NOW,
     ...over,
   })
 const adas = (over = {}) => aKey({ name: '20260101_Ada Quill_1', ...over })
@@ -71,7 +77,7 @@ describe('planProvision', () => {
       ],
       keyHolders: [],
       renamed: [],
-      namesakes: [],
+      secondKeys: [],
       leftAlone: [],
       absent: [],
       undone: [],
@@ -86,6 +92,7 @@ describe('planProvision', () => {
         unlimited: 0,
         enabled: 0,
         deleted: 0,
+        secondKeys: 0,
         hit: 0,
         total: 0,
         maxChange: 30,
@@ -123,7 +130,7 @@ describe('planProvision', () => {
   })
 
   it('makes a key for a student whose keys have all expired', () => {
-    const expired = adas({ hash: 'old', expiresAt: TODAY.toISOString(), limit: 50 })
+    const expired = adas({ hash: 'old', expiresAt: NOW.toISOString(), limit: 50 })
     const { changes, keyHolders, spending } = plan({ students: [ADA], keys: [expired] })
     expect(changes).toMatchObject([{ kind: 'create', mqId: '1' }])
     expect(keyHolders).toEqual([])
@@ -162,18 +169,19 @@ describe('planProvision', () => {
 
     it.each([
       ['disabled', { ...renamed, disabled: true }, 0],
-      ['expired', { ...renamed, expiresAt: TODAY.toISOString() }, 1],
+      ['expired', { ...renamed, expiresAt: NOW.toISOString() }, 1],
       ['of nobody whom the ledger knows', { ...renamed, hash: 'other' }, 1],
       ['named like another student’s', { ...renamed, name: '20260101_Cy Ames_3' }, 0],
     ])('%s', (_, key, made) => {
       expect(plan({ students: [BO], keys: [key], heldBy }).changes).toHaveLength(made)
     })
 
-    it('is not told of a student who has a key of the right name beside it', () => {
+    it('is told also of a student who has a key of the right name beside it', () => {
       const right = aKey({ hash: 'r', name: '20260101_Bo Reed_b2' })
-      const { renamed: told, keyHolders } = plan({ students: [BO], keys: [renamed, right], heldBy })
-      expect(told).toEqual([])
-      expect(keyHolders).toMatchObject([{ hashes: ['r'] }])
+      const { renamed: told, keyHolders, changes } = plan({ students: [BO], keys: [renamed, right], heldBy })
+      expect(told).toEqual([{ ...studentRef(BO), keyName: 'for the demo', hash: 'h' }])
+      expect(keyHolders).toMatchObject([{ hashes: ['h', 'r'] }])
+      expect(changes).toEqual([])
     })
   })
 
@@ -182,6 +190,51 @@ describe('planProvision', () => {
     const { placeholders, changes } = plan({ students: [], placeholders: [cy] })
     expect(placeholders).toEqual([{ email: 'cy@FIXME.mq.edu.au', name: 'Cy Quill', mqId: '3' }])
     expect(changes).toEqual([])
+  })
+
+  describe('a student who seems to have a key under another MQ ID', () => {
+    const before = aPerson({ email: 'ADA@example.edu', mqId: '77' })
+    const theirs = aKey({ hash: 'h', name: '20260101_Ada Quill_77' })
+    const heldBy = new Map([['h', '77']])
+
+    it.each<[string, Person, string, string]>([
+      ['address', { ...before, firstName: 'Adah' }, 'address', 'grave'],
+      ['MQ ID but for zeros', { ...before, mqId: '001', email: 'x@example.edu' }, 'mq_id', 'grave'],
+      ['name', { ...before, email: 'x@example.edu' }, 'name', 'routine'],
+    ])('by the %s: is told, and the plan is as grave as that', (_, person, because, grade) => {
+      const { changes, secondKeys, safety } = plan({
+        students: [ADA],
+        keys: [theirs],
+        left: [person],
+        heldBy: new Map([['h', person.mqId]]),
+      })
+      expect(changes).toMatchObject([{ kind: 'create', mqId: '1' }])
+      expect(secondKeys).toEqual([{ ...studentRef(ADA), keyName: theirs.name, hash: 'h', because }])
+      expect(safety).toMatchObject({ grade, secondKeys: grade === 'grave' ? 1 : 0 })
+    })
+
+    it.each<[string, Parameters<typeof plan>[0]]>([
+      ['the other one is on the roster', { students: [ADA, aStudent({ mqId: '77' })] }],
+      ['the other one is on it with a placeholder', { placeholders: [aStudent({ mqId: '77' })] }],
+      ['the key does not work', { keys: [{ ...theirs, disabled: true }] }],
+      ['the student has a key', { keys: [theirs, adas({ hash: 'own' })] }],
+      [
+        'the key is a lost one, which is deleted',
+        {
+          creations: [aCreation({ student: before, keyName: theirs.name, intendedAt: new Date(2026, 0, 1) })],
+          keys: [{ ...theirs, createdAt: new Date(2026, 0, 1).toISOString() }],
+        },
+      ],
+    ])('is not, where %s', (_, over) => {
+      const { secondKeys, safety } = plan({
+        students: [ADA],
+        keys: [theirs],
+        left: [before],
+        heldBy,
+        ...over,
+      })
+      expect([secondKeys, safety.secondKeys, safety.grade]).toEqual([[], 0, 'routine'])
+    })
   })
 
   describe('heals', () => {
@@ -266,6 +319,22 @@ describe('planProvision', () => {
     ])
   })
 
+  it('adds up the keys of students who have left, too, as far as the ledger knows them', () => {
+    const cy = aPerson({ firstName: 'Cy', lastName: 'Ames', email: 'cy@example.edu', mqId: '3' })
+    const keys = [
+      aKey({ hash: 'left', name: '20260101_Cy Ames_3', limit: 40 }),
+      aKey({ hash: 'renamed', name: 'the demo', limit: 2, limitReset: 'daily' }),
+      aKey({ hash: 'off', name: '20260101_Cy Ames_3', limit: 500, disabled: true }),
+      aKey({ hash: 'over', name: '20260101_Cy Ames_3', limit: 500, expiresAt: NOW.toISOString() }),
+      aKey({ hash: 'unknown', name: '20260101_Di Bell_4', limit: 500 }),
+    ]
+    const heldBy = new Map(['left', 'renamed', 'off', 'over'].map((hash) => [hash, '3']))
+    expect(plan({ students: [], keys, heldBy, left: [cy] }).spending).toEqual([
+      { reset: 'daily', limit: 2 },
+      { reset: null, limit: 40 },
+    ])
+  })
+
   it('never gives a key to somebody who has one, nor two to anybody', () => {
     const student = fc.record({
       mqId: fc.constantFrom('1', 'b2', '3', '4'),
@@ -283,73 +352,6 @@ describe('planProvision', () => {
       }),
     )
   })
-})
-
-describe('missingBudgets', () => {
-  const poor = aStudent({
-    line: 5,
-    firstName: 'Cy',
-    lastName: 'Ames',
-    email: 'cy@example.edu',
-    mqId: '3',
-    budget: undefined,
-  })
-  const poorToo = { ...poor, line: 6, firstName: 'Di', email: 'di@example.edu', mqId: '4' }
-  const students = [ADA, poor, poorToo]
-
-  it('names every student who would get a key without a budget', () => {
-    expect(missingBudgets(plan({ students }), students, undefined)).toEqual([
-      { line: 5, column: 'budget', message: 'is empty: Cy Ames (cy@example.edu)' },
-      { line: 6, column: 'budget', message: 'is empty: Di Ames (di@example.edu)' },
-    ])
-  })
-
-  it.each([0, 5])('has nothing to say with --limit %d', (limit) => {
-    expect(missingBudgets(plan({ students, limit }), students, limit)).toEqual([])
-  })
-
-  it('has nothing to say of a student who has a key, or of a budget of zero', () => {
-    const keys = [aKey({ name: '20260101_Cy Ames_3' }), aKey({ name: '20260101_Di Ames_4' })]
-    const zero = aStudent({ mqId: '9', budget: 0 })
-    const all = [...students, zero]
-    expect(missingBudgets(plan({ students: all, keys }), all, undefined)).toEqual([])
-  })
-})
-
-describe('spendingOf', () => {
-  it.each([
-    [[], []],
-    [[{ limit: 0, limitReset: null }], [{ reset: null, limit: 0 }]],
-    [
-      [
-        { limit: 1, limitReset: null },
-        { limit: null, limitReset: null },
-        { limit: 0.1, limitReset: 'daily' },
-        { limit: 0.2, limitReset: 'daily' },
-        { limit: 4, limitReset: 'monthly' },
-      ] as const,
-      [
-        { reset: 'daily', limit: 0.3 },
-        { reset: 'monthly', limit: 4 },
-        { reset: null, limit: null },
-      ],
-    ],
-  ])('%j', (keys, spending) => expect(spendingOf(keys)).toEqual(spending))
-})
-
-it('asks for what was planned, for the student that the plan names', () => {
-  const [change] = plan({ students: [BO] }).changes
-  if (change?.kind !== 'create') throw new Error('the plan should make a key')
-  expect(keyRequest(change, new Map([['b2', BO]]))).toEqual({
-    student: BO,
-    keyName: '20260219_Bo Reed_b2',
-    limit: 2.5,
-    limitReset: 'weekly',
-    expiresAt: null,
-    guardrail: null,
-    replaces: null,
-  })
-  expect(() => keyRequest(change, new Map())).toThrow('b2')
 })
 
 describe('what a new key is to have', () => {
@@ -402,7 +404,7 @@ describe('what a new key is to have', () => {
 
 describe('a student who is back', () => {
   const off = (over = {}) => adas({ hash: 'old', disabled: true, ...over })
-  const back = (keys: ReturnType<typeof aKey>[], over: Partial<ProvisionInput> = {}) =>
+  const back = (keys: ReturnType<typeof aKey>[], over: Parameters<typeof plan>[0] = {}) =>
     plan({ students: [ADA], keys, offboarded: new Set(['old', 'older']), ...over })
 
   it('gets the old key enabled again, told apart from a new one, and that is grave', () => {
@@ -446,110 +448,26 @@ describe('a student who is back', () => {
   })
 
   it.each([
-    ['expired', [off({ expiresAt: TODAY.toISOString() })]],
+    ['expired', [off({ expiresAt: NOW.toISOString() })]],
     ['gone', []],
   ])('gets a new key where the old one is %s', (_, keys) => {
     expect(back(keys).changes).toMatchObject([{ kind: 'create', mqId: '1' }])
   })
 
   it('gets the old one where only a newer one has expired', () => {
-    const expired = adas({ hash: 'new', expiresAt: TODAY.toISOString() })
+    const expired = adas({ hash: 'new', expiresAt: NOW.toISOString() })
     expect(back([off(), expired]).changes).toMatchObject([{ kind: 'enable', hash: 'old' }])
   })
 })
 
-describe('pastExpiries', () => {
-  const OVER = '2026-02-18T12:59:59Z'
-  const students = [
-    aStudent({
-      line: 2,
-      mqId: '1',
-      firstName: 'Cy',
-      lastName: 'Ames',
-      email: 'cy@example.edu',
-      expiresAt: OVER,
-    }),
-    aStudent({ line: 3, mqId: '2', expiresAt: '2026-11-30T12:59:59Z' }),
-    aStudent({ line: 4, mqId: '3' }),
-    aStudent({
-      line: 5,
-      mqId: '4',
-      firstName: 'Di',
-      lastName: 'Ames',
-      email: 'di@example.edu',
-      expiresAt: TODAY.toISOString(),
-    }),
-  ]
-
-  it('names each student whose new key would be of no use', () => {
-    expect(pastExpiries(plan({ students }), students, undefined, TODAY)).toEqual([
-      { line: 2, column: 'expires_at', message: 'is over already: Cy Ames (cy@example.edu)' },
-      { line: 5, column: 'expires_at', message: 'is over already: Di Ames (di@example.edu)' },
-    ])
-  })
-
-  it('has nothing to say with --expires, or of a student who has a key', () => {
-    const expiresAt = '2026-12-31T12:59:59Z'
-    expect(pastExpiries(plan({ students, expiresAt }), students, expiresAt, TODAY)).toEqual([])
-    const keys = [
-      aKey({ hash: 'a', name: '20260101_Cy Ames_1' }),
-      aKey({ hash: 'b', name: '20260101_Di Ames_4' }),
-    ]
-    expect(pastExpiries(plan({ students, keys }), students, undefined, TODAY)).toEqual([])
-  })
-})
-
-describe('--class-budget', () => {
-  /** What is said where a plan is refused; undefined where it is not. */
-  const refused = (of: ReturnType<typeof plan>, budget: number | undefined) => {
-    try {
-      refuseOverBudget(of, budget)
-    } catch (error) {
-      if (error instanceof ClassKeysError) return error
-      throw error
-    }
-    return undefined
-  }
-
-  it.each([
-    [5.5, false],
-    [5.51, false],
-    [1000, false],
-    [undefined, false],
-    [5.49, true],
-    [0, true],
-  ])('of %s, where $3 once and $2.50 a week could be spent: refused: %s', (budget, no) => {
-    const error = refused(plan(), budget)
-    expect(error !== undefined).toBe(no)
-    if (no) expect(error).toMatchObject({ code: 'over_class_budget', exitCode: 4 })
-  })
-
-  it('is told with both amounts', () => {
-    expect(refused(plan(), 5)?.message).toBe(
-      'The class could then spend $5.50, and its budget is $5.00. Nothing was changed. Lower the budgets of the roster, or raise --class-budget.',
-    )
-  })
-
-  it('adds up cents as cents', () => {
-    const students = Array.from({ length: 10 }, (_, i) => aStudent({ mqId: `m${i}`, budget: 0.1 }))
-    expect(refused(plan({ students }), 1)).toBeUndefined()
-    expect(refused(plan({ students }), 0.99)).toBeDefined()
-  })
-
-  it('is never enough where one key has no limit', () => {
-    const error = refused(plan({ keys: [adas({ limit: null })] }), 1_000_000)
-    expect(error?.message).toContain(
-      'The class could then spend without limit, and its budget is $1000000.00.',
-    )
-  })
-
-  it.each<[string, ReturnType<typeof aKey>[], Partial<ProvisionInput>, number]>([
+describe('what the class could then spend', () => {
+  it.each<[string, ReturnType<typeof aKey>[], Parameters<typeof plan>[0], number]>([
     ['an enabled key', [adas({ limit: 40 })], {}, 42.5],
     ['each of two enabled keys', [adas({ limit: 40 }), adas({ hash: 'h2', limit: 1 })], {}, 43.5],
     ['not a disabled one', [adas({ limit: 40, disabled: true })], {}, 2.5],
     [
       'not an expired one, but the one in its place',
-      [adas({ limit: 40, expiresAt: TODAY.toISOString() })],
+      [adas({ limit: 40, expiresAt: NOW.toISOString() })],
       {},
       5.5,
     ],
@@ -573,9 +491,16 @@ describe('--class-budget', () => {
       2.5,
     ],
   ])('counts %s', (_, keys, over, sum) => {
-    const of = plan({ keys, ...over })
-    expect(of.spending.reduce((all, { limit }) => all + (limit ?? Number.NaN), 0)).toBe(sum)
-    expect(refused(of, sum)).toBeUndefined()
-    expect(refused(of, sum - 0.01)).toBeDefined()
+    const { spending } = plan({ keys, ...over })
+    expect(spending.reduce((all, { limit }) => all + (limit ?? Number.NaN), 0)).toBe(sum)
+    expect(() => refuseOverBudget(spending, sum)).not.toThrow()
+    expect(() => refuseOverBudget(spending, sum - 0.01)).toThrow('budget')
+  })
+
+  it('has no limit where one key has none', () => {
+    expect(plan({ keys: [adas({ limit: null })] }).spending).toEqual([
+      { reset: 'weekly', limit: 2.5 },
+      { reset: null, limit: null },
+    ])
   })
 })

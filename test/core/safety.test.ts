@@ -22,6 +22,7 @@ const update = (n: number, of: Pick<UpdateKey, 'limit' | 'disabled'>): PlannedCh
   kind: 'update',
   ...ADA,
   hash: `h${n}`,
+  refills: null,
   ...of,
 })
 const limit = (n: number, from: number | null, to: number | null) => update(n, { limit: { from, to } })
@@ -82,12 +83,21 @@ describe('the grade of one change, in a class of three', () => {
     expect(assess([change], keys(3))).toMatchObject(expected)
   })
 
+  it.each([
+    [0, 'routine'],
+    [1, 'grave'],
+    [7, 'grave'],
+  ] as const)('creations, of which %i are likely to be second keys: %s', (secondKeys, grade) => {
+    expect(assess([create, create], keys(3), { secondKeys })).toMatchObject({ grade, secondKeys, hit: 0 })
+  })
+
   it('a plan without changes is routine', () => {
     expect(assess([], [])).toEqual({
       grade: 'routine',
       unlimited: 0,
       enabled: 0,
       deleted: 0,
+      secondKeys: 0,
       hit: 0,
       total: 0,
       maxChange: MAX_CHANGE,
@@ -140,14 +150,20 @@ describe('massive', () => {
     ['half of 10 at most 50%', false, many(5, (i) => disabled(i, true)), 10, 0, 50],
     ['6 of 10 at most 50%', true, many(6, (i) => disabled(i, true)), 10, 0, 50],
   ])('%s: %s', (_, massive, changes, all, off, maxChange) => {
-    const safety = assess(changes, keys(all, off), maxChange)
+    const safety = assess(changes, keys(all, off), { maxChange })
     expect(safety.grade === 'massive').toBe(massive)
     expect(safety.maxChange).toBe(maxChange ?? 30)
   })
 
   it('goes before grave, and keeps what is grave', () => {
     const changes = [...many(4, (i) => limit(i, 3, 1)), limit(9, 3, null)]
-    expect(assess(changes, keys(10))).toMatchObject({ grade: 'massive', unlimited: 1, hit: 4, total: 10 })
+    expect(assess(changes, keys(10), { secondKeys: 2 })).toMatchObject({
+      grade: 'massive',
+      unlimited: 1,
+      secondKeys: 2,
+      hit: 4,
+      total: 10,
+    })
   })
 
   it('counts a disabled key among all where it is one of those that are hit', () => {
@@ -167,8 +183,12 @@ describe('massive', () => {
 
 /** Any plan about some of so many keys, whatever sense it makes. */
 const aClass = fc
-  .record({ size: fc.integer({ min: 0, max: 40 }), maxChange: fc.integer({ min: 0, max: 100 }) })
-  .chain(({ size, maxChange }) => {
+  .record({
+    size: fc.integer({ min: 0, max: 40 }),
+    maxChange: fc.integer({ min: 0, max: 100 }),
+    secondKeys: fc.constantFrom(0, 0, 1, 3),
+  })
+  .chain(({ size, maxChange, secondKeys }) => {
     const money = fc.option(fc.integer({ min: 0, max: 5 }), { nil: null })
     const one = fc
       .record({
@@ -187,6 +207,7 @@ const aClass = fc
       })
     return fc.record({
       maxChange: fc.constant(maxChange),
+      secondKeys: fc.constant(secondKeys),
       changes: fc.array(one, { maxLength: 60 }),
       all: fc
         .array(fc.boolean(), { minLength: size, maxLength: size })
@@ -197,8 +218,8 @@ const aClass = fc
 describe('of any plan', () => {
   it('the figures are possible, and the grade follows from them', () => {
     fc.assert(
-      fc.property(aClass, ({ changes, all, maxChange }) => {
-        const safety = assess(changes, all, maxChange)
+      fc.property(aClass, ({ changes, all, maxChange, secondKeys }) => {
+        const safety = assess(changes, all, { maxChange, secondKeys })
         const { grade, hit, total, unlimited, enabled, deleted } = safety
         expect(hit).toBeLessThanOrEqual(total)
         expect(total).toBeLessThanOrEqual(all.length)
@@ -208,7 +229,7 @@ describe('of any plan', () => {
           expect(hit / total).toBeGreaterThan(maxChange / 100)
         } else {
           if (all.length >= 10 && hit > 0) expect(hit / total).toBeLessThanOrEqual(maxChange / 100)
-          expect(grade === 'grave').toBe(unlimited + enabled + deleted > 0)
+          expect(grade === 'grave').toBe(unlimited + enabled + deleted + secondKeys > 0)
           expect(graveWords(safety) !== '').toBe(grade === 'grave')
         }
       }),
@@ -218,9 +239,9 @@ describe('of any plan', () => {
   it('the order of the changes does not matter, nor do more creations', () => {
     fc.assert(
       fc.property(aClass, fc.nat(20), ({ changes, all, maxChange }, more) => {
-        const safety = assess(changes, all, maxChange)
-        expect(assess([...changes].reverse(), all, maxChange)).toEqual(safety)
-        expect(assess([...changes, ...many(more, () => create)], all, maxChange)).toEqual(safety)
+        const safety = assess(changes, all, { maxChange })
+        expect(assess([...changes].reverse(), all, { maxChange })).toEqual(safety)
+        expect(assess([...changes, ...many(more, () => create)], all, { maxChange })).toEqual(safety)
       }),
     )
   })
@@ -229,9 +250,9 @@ describe('of any plan', () => {
     fc.assert(
       fc.property(aClass, fc.integer({ min: 0, max: 100 }), ({ changes, all, maxChange }, other) => {
         const [low, high] = [Math.min(maxChange, other), Math.max(maxChange, other)]
-        if (assess(changes, all, low).grade !== 'massive')
-          expect(assess(changes, all, high).grade).not.toBe('massive')
-        expect(assess(changes, all, 100).grade).not.toBe('massive')
+        if (assess(changes, all, { maxChange: low }).grade !== 'massive')
+          expect(assess(changes, all, { maxChange: high }).grade).not.toBe('massive')
+        expect(assess(changes, all, { maxChange: 100 }).grade).not.toBe('massive')
       }),
     )
   })
@@ -246,6 +267,16 @@ describe('in words', () => {
     [{ unlimited: 1 }, 'lifts the limit of 1 key'],
     [{ enabled: 2 }, 'enables 2 keys'],
     [{ deleted: 1 }, 'deletes 1 key for good'],
+    [{ secondKeys: 1 }, 'makes a second key for a student whose MQ ID has changed'],
+    [{ secondKeys: 3 }, 'makes second keys for 3 students whose MQ ID has changed'],
+    [
+      { secondKeys: 1, enabled: 1 },
+      'makes a second key for a student whose MQ ID has changed and enables 1 key',
+    ],
+    [
+      { secondKeys: 2, unlimited: 1, deleted: 1 },
+      'makes second keys for 2 students whose MQ ID has changed, lifts the limit of 1 key and deletes 1 key for good',
+    ],
     [{ unlimited: 2, deleted: 3 }, 'lifts the limit of 2 keys and deletes 3 keys for good'],
     [
       { unlimited: 1, enabled: 2, deleted: 3 },
@@ -275,6 +306,7 @@ describe('needsYes', () => {
     ['routine, where even that is asked about', {}, false, true, true],
     ['routine with --yes', {}, true, true, false],
     ['grave', { grade: 'grave', unlimited: 1 }, false, false, true],
+    ['grave: second keys', { grade: 'grave', secondKeys: 1 }, false, false, true],
     ['grave with --yes', { grade: 'grave', deleted: 1 }, true, false, false],
     ['massive alone', { grade: 'massive', hit: 4, total: 10 }, false, false, false],
     ['massive and grave', { grade: 'massive', hit: 4, total: 10, enabled: 1 }, false, false, true],

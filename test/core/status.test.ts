@@ -38,13 +38,15 @@ it.each<[Partial<Person>, Partial<Key>, number, string]>([
   [{}, { limit: 10, limitRemaining: 2.01 }, 1, 'OK'],
   [{}, { limit: 10, limitRemaining: 1 }, 2, '90% spent, 2 keys'],
 ])('%j %j, %i working: %s', (person, key, enabledKeys, status) => {
-  const context = { now: NOW, enabledKeys, warnAt: 80 }
+  const context = { now: NOW, enabledKeys, unguarded: false, warnAt: 80 }
   expect(keyStatus(aPerson(person), aKey(key), context)).toBe(status)
 })
 
 it('has no mark unless there is one', () => {
   const key = aKey({ limit: 10, limitRemaining: 0.05 })
-  expect(keyStatus(aPerson(), key, { now: NOW, enabledKeys: 1, warnAt: undefined })).toBe('OK')
+  expect(keyStatus(aPerson(), key, { now: NOW, enabledKeys: 1, unguarded: false, warnAt: undefined })).toBe(
+    'OK',
+  )
 })
 
 describe('isPastMark', () => {
@@ -53,7 +55,8 @@ describe('isPastMark', () => {
     [{ limit: 10, limitRemaining: 2.01 }, 80, false],
     [{ limit: 10, limitRemaining: 0 }, 100, true],
     [{ limit: 10, limitRemaining: -1 }, 100, true],
-    [{ limit: 0, limitRemaining: 0 }, 100, true],
+    // Nothing is what it was given: nobody has to be told of it every night.
+    [{ limit: 0, limitRemaining: 0 }, 100, false],
     [{ limit: null, limitRemaining: null, usage: 99 }, 1, false],
     [{ limit: 10, limitRemaining: 0 }, undefined, false],
   ])('%j at %s: %s', (key, mark, past) => expect(isPastMark(aKey(key), mark)).toBe(past))
@@ -65,7 +68,12 @@ describe('isPastMark', () => {
         expect([limit, percent, isPastMark(key, percent)]).toEqual([limit, percent, true])
         expect([limit, percent, isPastMark(key, percent + 1)]).toEqual([limit, percent, false])
         if (percent === 100) continue
-        const status = keyStatus(aPerson(), key, { now: NOW, enabledKeys: 1, warnAt: percent })
+        const status = keyStatus(aPerson(), key, {
+          now: NOW,
+          enabledKeys: 1,
+          unguarded: false,
+          warnAt: percent,
+        })
         expect([limit, status]).toEqual([limit, `${percent}% spent`])
       }
     }

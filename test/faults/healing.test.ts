@@ -19,6 +19,8 @@ afterAll(removeFolders)
 
 const [ADA, BRUNO] = pupils(2) as [Pupil, Pupil]
 const MINUTE = 60_000
+/** What Ada's key is called that is made on the day of these stories. */
+const NAME = `20260302_${ADA.first} ${ADA.last}_${ADA.mqId}`
 
 /** Lets the answer to one person's creation be lost, and ends the run before it can look for the key. */
 async function dieAfter(room: Room, person: Pupil, effect: 'lose-answer' | 'reset' = 'lose-answer') {
@@ -229,28 +231,39 @@ describe('what does not fit exactly is left alone', () => {
 
   test.each([
     ['another name', { name: `20260302_A. ${ADA.last}_${ADA.mqId}` }],
-    [
-      'the same name in another case',
-      { name: `20260302_${ADA.first} ${ADA.last}_${ADA.mqId}`.toUpperCase() },
-    ],
+    ['the same name in another case', { name: NAME.toUpperCase() }],
     ['the date of another day', { name: `20260228_${ADA.first} ${ADA.last}_${ADA.mqId}` }],
-    ['a time long before', { created_at: new Date(2026, 2, 1) }],
   ])('a key made by hand with %s, beside a creation that made nothing', async (_, seed) => {
     const room = await openRoom([ADA, BRUNO], {})
     await dieAfter(room, ADA, 'reset')
-    const name = `20260302_${ADA.first} ${ADA.last}_${ADA.mqId}`
-    const mine = room.sandbox.state.addKey({ name, ...seed })
+    const mine = room.sandbox.state.addKey(seed)
     const { json } = await runWell(room, 'provision')
     expect([outcomeOf(json, ADA), json.deleted]).toEqual(['already had one', []])
     expect(keysOf(room.sandbox, ADA).map(({ hash }) => hash)).toEqual([mine.hash])
   })
 
+  test.each([
+    ['long before', new Date(2026, 2, 1)],
+    ['hours later', new Date(2026, 2, 2, 14)],
+  ])(
+    'a key with exactly its name that was made %s, beside a creation that made nothing',
+    async (_, created_at) => {
+      const room = await openRoom([ADA, BRUNO], {})
+      await dieAfter(room, ADA, 'reset')
+      const mine = room.sandbox.state.addKey({ name: NAME, created_at })
+      await expectLeftAlone(room, /made at another time/)
+      // Whoever has looked may give it another name: then it is hers, and nobody is in doubt.
+      room.sandbox.state.editKey(mine.hash, { name: `20260301_Hers_${ADA.mqId}` })
+      const { json } = await runWell(room, 'provision')
+      expect([outcomeOf(json, ADA), json.deleted]).toEqual(['already had one', []])
+    },
+  )
+
   test.each([{}, { disabled: true }])(
     'a key made by hand before any run (%j): nobody is in doubt',
     async (seed) => {
       const room = await openRoom([ADA, BRUNO], {})
-      const name = `20260302_${ADA.first} ${ADA.last}_${ADA.mqId}`
-      const mine = room.sandbox.state.addKey({ name, ...seed })
+      const mine = room.sandbox.state.addKey({ name: NAME, ...seed })
       const { json } = await runWell(room, 'provision')
       expect(json.counts).toEqual({ created: 1, 'already had one': 1 })
       expect(json.keyHolders).toMatchObject([{ mqId: ADA.mqId, secretHere: false }])

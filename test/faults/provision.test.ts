@@ -100,6 +100,97 @@ describe('creations', () => {
     },
   )
 
+  test.each([2_000, 4_000])(
+    'one that comes true %i ms after its answer was lost: the same run finds it, and nobody has two keys',
+    async (ms) => {
+      const room = await openRoom()
+      const fault = room.sandbox.faults.add({
+        ...POST,
+        nth: [2, 5],
+        effect: { kind: 'late', ms, reset: true },
+      })
+      const { exitCode, json } = await runInside(room, ['provision'])
+      expect([fault.fired, exitCode]).toEqual([2, 0])
+      expect(json.counts).toEqual({ created: CLASS.length - 2, healed: 2 })
+      expect(json.deleted).toHaveLength(2)
+      await expectAllWell(room)
+    },
+  )
+
+  test('one that comes true in the midst of another look: what is open then is settled first', async () => {
+    const room = await openRoom(CLASS.slice(0, 3), {})
+    room.sandbox.faults.add({ ...POST, nth: 2, effect: { kind: 'late', ms: 2_000, reset: true } })
+    // The one in its place is lost as well, and comes true at once.
+    room.sandbox.faults.add({ ...POST, nth: 4, effect: { kind: 'lose-answer' } })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect([exitCode, json.counts]).toEqual([0, { created: 2, healed: 1 }])
+    await expectAllWell(room)
+  })
+
+  test('nobody waits for what may come late where every answer came', async () => {
+    const room = await openRoom(CLASS.slice(0, 3), {})
+    const start = Date.now()
+    await runWell(room, 'provision')
+    expect(Date.now() - start).toBeLessThan(1_000)
+    const lossy = await openRoom(CLASS.slice(0, 3), {})
+    lossy.sandbox.faults.add({ ...POST, nth: 2, effect: { kind: 'reset' } })
+    const again = Date.now()
+    await runWell(lossy, 'provision')
+    expect(Date.now() - again).toBeGreaterThanOrEqual(5_000)
+  })
+
+  test('one that came late and has been used by then is left alone', async () => {
+    const room = await openRoom(CLASS.slice(0, 3), {})
+    const [person] = room.people
+    room.sandbox.faults.add({
+      ...POST,
+      body: new RegExp(person?.mqId ?? ''),
+      nth: 1,
+      effect: { kind: 'late', ms: 2_000, reset: true },
+    })
+    // Whoever gets hold of it uses it: it is not deleted then, and a person has to look.
+    const watch = room.sandbox.faults.add({
+      ...GET,
+      effect: {
+        kind: 'before',
+        run: () => {
+          const [first, second] = person ? keysOf(room.sandbox, person) : []
+          if (first && second) room.sandbox.state.addUsage(first.hash, 0.5)
+        },
+      },
+    })
+    await runInside(room, ['provision'])
+    watch.remove()
+    expect(room.sandbox.state.requests.some(({ method }) => method === 'DELETE')).toBe(false)
+    expect(person && keysOf(room.sandbox, person)).toHaveLength(2)
+  })
+
+  test.each<[string, object]>([
+    ['limit', { limit: '3' }],
+    ['name', { name: null }],
+    ['usage', { usage: 'none' }],
+  ])('answers with an odd %s keep their secrets', async (_, odd) => {
+    const room = await openRoom()
+    const body = ({ data, ...rest }: { data: object }) => ({ ...rest, data: { ...data, ...odd } })
+    const fault = room.sandbox.faults.add({ ...POST, every: 3, effect: { kind: 'wrong-shape', body } })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect([fault.fired, exitCode, json.counts]).toEqual([4, 0, { created: CLASS.length }])
+    await expectAllWell(room)
+  })
+
+  test('answers with odd fields keep their secrets, also where the keys cannot be asked about', async () => {
+    const room = await openRoom()
+    const body = ({ data, ...rest }: { data: object }) => ({ ...rest, data: { ...data, limit: '3' } })
+    room.sandbox.faults.add({ ...POST, every: 3, effect: { kind: 'wrong-shape', body } })
+    room.sandbox.faults.add({ method: 'GET', path: /^\/keys\/./, effect: { kind: 'hang' } })
+    const { exitCode, json } = await runInside(room, ['provision'])
+    expect([exitCode, json.counts]).toEqual([3, { created: 8, failed: 4 }])
+    expect(handedOut(room.folder)).toHaveLength(CLASS.length)
+    room.sandbox.faults.clear()
+    await runWell(room, 'provision')
+    await expectAllWell(room)
+  })
+
   test('one that comes true late, while the next run is at work', async () => {
     const room = await openRoom(CLASS.slice(0, 3), {})
     room.sandbox.faults.add({ ...POST, nth: 2, effect: { kind: 'late', ms: 30 } })

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { BadFileError } from '../../src/lib/core/errors.js'
-import { type LimitsRow, nextLimits } from '../../src/lib/core/limits.js'
-import { loadTargets, loadTargetsIfThere, saveLimits } from '../../src/lib/files/limits-file.js'
+import { type LimitsRow, nextLimits } from '../../src/lib/core/next-limits.js'
+import { loadLimits, loadLimitsIfThere, saveLimits } from '../../src/lib/files/limits-file.js'
 import { aKey } from '../core/make.js'
 import { modeOf, names, useFolder } from '../support/folder.js'
 
@@ -104,23 +104,23 @@ describe('saveLimits', () => {
 
 describe('reading', () => {
   it('says how to get a file where there is none', async () => {
-    const error = await loadTargets('limits.csv').catch((e) => e)
+    const error = await loadLimits('limits.csv').catch((e) => e)
     expect(error).toMatchObject({ code: 'limits_missing', exitCode: 2 })
     expect(error.message).toBe(
       'There is no limits file at limits.csv. class-keys refresh-limits-file makes one.',
     )
-    expect(await loadTargetsIfThere('limits.csv')).toEqual([])
+    expect(await loadLimitsIfThere('limits.csv')).toMatchObject({ path: 'limits.csv', targets: [] })
   })
 
   it.each(['', ' \n\n'])('takes %j for a file that asks for nothing, where it may', async (text) => {
     writeFileSync('limits.csv', text)
-    expect(await loadTargetsIfThere('limits.csv')).toEqual([])
-    await expect(loadTargets('limits.csv')).rejects.toThrow(BadFileError)
+    expect(await loadLimitsIfThere('limits.csv')).toMatchObject({ path: 'limits.csv', targets: [] })
+    await expect(loadLimits('limits.csv')).rejects.toThrow(BadFileError)
   })
 
   it.each([
-    ['loadTargets', loadTargets],
-    ['loadTargetsIfThere', loadTargetsIfThere],
+    ['loadLimits', loadLimits],
+    ['loadLimitsIfThere', loadLimitsIfThere],
   ])('%s names every cell that it cannot read', async (_, load) => {
     writeFileSync('limits.csv', `${HEADER}\na@x.edu,,,lots,,,,,h1,,\nb@x.edu,,,,,perhaps,,,h2,sometimes,\n`)
     const error = await load('limits.csv').catch((e) => e)
@@ -135,13 +135,13 @@ describe('reading', () => {
 
   it('says of an empty file that it is empty, and no more', async () => {
     writeFileSync('limits.csv', '\n')
-    const error = await loadTargets('limits.csv').catch((e) => e)
+    const error = await loadLimits('limits.csv').catch((e) => e)
     expect(error.problems).toEqual([{ message: 'the file is empty' }])
   })
 
   it.each([
-    ['loadTargets', loadTargets],
-    ['loadTargetsIfThere', loadTargetsIfThere],
+    ['loadLimits', loadLimits],
+    ['loadLimitsIfThere', loadLimitsIfThere],
   ])('%s refuses a folder', async (_, load) => {
     mkdirSync('limits.csv')
     await expect(load('limits.csv')).rejects.toMatchObject({
@@ -152,13 +152,47 @@ describe('reading', () => {
   })
 
   it.each([
-    ['loadTargets', loadTargets],
-    ['loadTargetsIfThere', loadTargetsIfThere],
+    ['loadLimits', loadLimits],
+    ['loadLimitsIfThere', loadLimitsIfThere],
   ])('%s refuses a pipe instead of waiting for it: it could not be written anew', async (_, load) => {
     execFileSync('mkfifo', ['limits.csv'])
     await expect(load('limits.csv')).rejects.toMatchObject({
       code: 'file_unreadable',
       message: 'limits.csv is a pipe, not a limits file.',
+    })
+  })
+})
+
+describe('what follows from a problem of the file', () => {
+  const NOTHING_DONE =
+    'Nothing was changed, and the file is as it was. Mend it and run the same command again.'
+  const NOT_WRITTEN =
+    'It was saved while the run was at work, and is left as it is. Mend it, then run class-keys refresh-limits-file.'
+
+  it.each<[string, (path: string) => Promise<unknown>, string]>([
+    ['before anything is changed', loadLimits, NOTHING_DONE],
+    ['before anything is changed, where it may be missing', loadLimitsIfThere, NOTHING_DONE],
+    ['while a run is at work', (path) => loadLimitsIfThere(path, { atWork: true }), NOT_WRITTEN],
+  ])('is said %s', async (_, load, consequence) => {
+    writeFileSync('my.csv', `${HEADER}\na@x.edu,,,lots,,,,,h1,,\n`)
+    await expect(load('my.csv')).rejects.toThrow(`my.csv has one problem. ${consequence}`)
+    // Problems that show only beside the keys are told with the same words.
+    writeFileSync('my.csv', `${HEADER}\na@x.edu,,,5,,,,,h1,,\n`)
+    expect(await load('my.csv')).toMatchObject({
+      path: 'my.csv',
+      targets: [{ limit: 5, hash: 'h1' }],
+      consequence,
+    })
+  })
+
+  it.each([
+    [{}, NOTHING_DONE],
+    [{ atWork: true }, NOT_WRITTEN],
+  ])('of one that is not there, with %j', async (options, consequence) => {
+    expect(await loadLimitsIfThere('none.csv', options)).toEqual({
+      path: 'none.csv',
+      targets: [],
+      consequence,
     })
   })
 })
@@ -170,7 +204,7 @@ it('is the same file after being read and written again, whatever a spreadsheet 
   writeFileSync('limits.csv', text)
   const key = aKey({ hash: 'h1' })
   for (let n = 0; n < 3; n++) {
-    const targets = await loadTargets('limits.csv')
+    const { targets } = await loadLimits('limits.csv')
     expect(targets).toMatchObject([{ limit: 5, disabled: true, written: { limit: '$5', disabled: 'TRUE' } }])
     expect([...(targets[0]?.extra.values() ?? [])]).toEqual(['=tutor; really', 'a', 'b'])
     await saveLimits(
@@ -178,6 +212,7 @@ it('is the same file after being read and written again, whatever a spreadsheet 
       nextLimits(
         [{ student: ADA, key }],
         targets.map((target) => ({ target, key })),
+        { reached: new Map(), answered: new Set() },
       ),
     )
   }

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -273,18 +273,59 @@ describe('createFile', () => {
 
 describe('prepareFolder', () => {
   it('leaves nothing in a folder that takes files', async () => {
-    await prepareFolder('.')
+    await prepareFolder('.', 1)
     expect(names()).toEqual([])
   })
 
   it.each(['missing', 'file'])('refuses one that takes none: %s', async (folder) => {
     writeFileSync('file', '')
-    await expect(prepareFolder(folder)).rejects.toMatchObject({ code: 'file_unwritable' })
+    await expect(prepareFolder(folder, 1)).rejects.toMatchObject({ code: 'file_unwritable' })
+  })
+
+  it.each([1, 64 * 1024, 1_000_003])('finds out whether there is room for %i bytes', async (room) => {
+    const { size, private: mode } = await new Promise<{ size: number; private: string }>((resolve) => {
+      vi.mocked(fs.open).mockImplementationOnce(async (path, ...args) => {
+        const file = await real.open(path, ...args)
+        const { sync } = file
+        file.sync = async () => {
+          resolve({ size: statSync(String(path)).size, private: modeOf(String(path)) })
+          await sync.call(file)
+        }
+        return file
+      })
+      void prepareFolder('.', room)
+    })
+    expect([size, mode]).toEqual([room, '600'])
+    await vi.waitFor(() => expect(names()).toEqual([]))
+  })
+
+  it('takes away the drafts of runs that were killed, and of no others', async () => {
+    const draft = (pid: number, name = 'api_keys.csv') => `.${name}.${pid}.0123456789ab.class-keys-draft`
+    // A process that has ended for certain.
+    const dead = spawnSync(process.execPath, ['-e', '']).pid
+    const alive = [draft(process.pid), draft(1)]
+    const others = [
+      `.${dead}.0123456789ab.class-keys-draft`,
+      `x.csv.${dead}.class-keys-draft`,
+      '.env',
+      'limits.csv',
+    ]
+    for (const name of [draft(dead), draft(dead, 'limits.csv'), ...alive, ...others])
+      writeFileSync(name, 'sk')
+    await prepareFolder('.', 1)
+    expect(names()).toEqual([...alive, ...others].sort())
+  })
+
+  it('goes on where such a draft cannot be taken away', async () => {
+    const dead = spawnSync(process.execPath, ['-e', '']).pid
+    mkdirSync(`.x.csv.${dead}.0123456789ab.class-keys-draft`)
+    await prepareFolder('.', 1)
+    expect(names()).toHaveLength(1)
   })
 
   it('notices a full disk, not only a folder that cannot be written', async () => {
     failOn('writeFile')
-    await expect(prepareFolder('.')).rejects.toThrow('the disk is full')
+    await expect(prepareFolder('.', 1)).rejects.toThrow('the disk is full')
     expect(names()).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { KeyRequest } from '../../src/lib/core/creation.js'
 import { type KeyChange, OpenRouter } from '../../src/lib/openrouter/client.js'
 import { OpenRouterError } from '../../src/lib/openrouter/errors.js'
@@ -138,6 +138,113 @@ describe('what is asked', () => {
     expect(counts.at(-1)).toBe(listed.length)
   })
 
+  describe('of a list that says how long it is', () => {
+    const path = /^\/workspaces$/
+    const space = (n: number) => ({ id: `w${n}`, name: `Class ${n}`, slug: `class-${n}` })
+    const from = (first: number, count: number) => Array.from({ length: count }, (_, i) => space(first + i))
+    /** Lets the sandbox answer with these pages, the last of them again and again. */
+    const pages = (...bodies: object[]) => {
+      const all = bodies.map((body, i) => {
+        const nth = i < bodies.length - 1 ? { nth: i + 1 } : {}
+        return sandbox.faults.add({ path, ...nth, effect: { kind: 'wrong-shape', body } })
+      })
+      return all.at(-1)
+    }
+    const asked = () => sandbox.state.requests.map(({ query }) => query.replace(/&?limit=100&?/, ''))
+
+    it.each<[string, object[], number, string[]]>([
+      ['one page', [{ data: from(1, 3), total_count: 3 }], 3, ['offset=0']],
+      ['no entries', [{ data: [], total_count: 0 }], 0, ['offset=0']],
+      [
+        'two pages',
+        [
+          { data: from(1, 100), total_count: 130 },
+          { data: from(101, 30), total_count: 130 },
+        ],
+        130,
+        ['offset=0', 'offset=100'],
+      ],
+      [
+        'no word of its length',
+        [{ data: from(1, 100) }, { data: from(101, 30) }, { data: [] }],
+        130,
+        ['offset=0', 'offset=100', 'offset=130'],
+      ],
+      [
+        'less than it says',
+        [
+          { data: from(1, 3), total_count: 9 },
+          { data: [], total_count: 9 },
+        ],
+        3,
+        ['offset=0', 'offset=3'],
+      ],
+      // From a server that ignores the offset.
+      ['one page again and again', [{ data: from(1, 3), total_count: 9 }], 3, ['offset=0', 'offset=3']],
+      ['one page again and again, and no length', [{ data: from(1, 3) }], 3, ['offset=0', 'offset=3']],
+      // An entry has come at the front meanwhile: the last one of a page is the first of the next.
+      [
+        'an entry on two pages',
+        [
+          { data: from(1, 3), total_count: 6 },
+          { data: from(3, 3), total_count: 6 },
+        ],
+        5,
+        ['offset=0', 'offset=3'],
+      ],
+    ])('gives %s', async (_, bodies, count, offsets) => {
+      pages(...bodies)
+      const all = await time.pass(openRouter.workspaces())
+      expect(all).toEqual(from(1, count))
+      expect(asked()).toEqual(offsets)
+    })
+  })
+
+  describe('of what the account has left', () => {
+    it('gives what was bought without what was spent', async () => {
+      sandbox.faults.add({
+        effect: { kind: 'wrong-shape', body: { data: { total_credits: 10, total_usage: 2.5 } } },
+      })
+      expect(await time.pass(openRouter.balance())).toBe(7.5)
+    })
+
+    it.each<[string, Effect, number]>([
+      ['as too fast', { kind: 'rate-limit', retryAfter: 3 }, 0],
+      ['as too fast, without a word', { kind: 'rate-limit' }, 0],
+      ['for a fault', { kind: 'error' }, 0],
+      ['as busy', { kind: 'rate-limit', status: 503, retryAfter: 3 }, 0],
+    ])('waits for nothing where it is refused %s', async (_, effect, ms) => {
+      strike(effect, Number.POSITIVE_INFINITY)
+      expect(await time.durationOf(() => openRouter.balance())).toBe(ms)
+      expect(requests()).toEqual(['GET /credits'])
+      expect(openRouter.retries).toEqual(NONE)
+    })
+
+    it('is given up after five seconds of silence', async () => {
+      vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+        const patience = new AbortController()
+        setTimeout(() => patience.abort(), ms)
+        return patience.signal
+      })
+      strike({ kind: 'hang' })
+      expect(await time.durationOf(() => openRouter.balance())).toBe(5000)
+      vi.restoreAllMocks()
+    })
+
+    it('holds nothing else back', async () => {
+      sandbox.faults.add({ path: /credits/, effect: { kind: 'rate-limit', retryAfter: 30 } })
+      await time.pass(openRouter.balance().catch(() => {}))
+      expect(await time.durationOf(() => openRouter.listKeys())).toBe(0)
+    })
+
+    it('can be given up', async () => {
+      strike({ kind: 'hang' })
+      const enough = new AbortController()
+      setTimeout(() => enough.abort(), 1000)
+      expect(await time.durationOf(() => openRouter.balance(enough.signal))).toBe(1000)
+    })
+  })
+
   it('runs no more requests at a time than it was told', async () => {
     const slow = createSandbox()
     let underWay = 0
@@ -253,31 +360,87 @@ it.each(IDEMPOTENT.slice(0, 2))('%s gives up on answers that never make sense', 
 })
 
 describe('POST', () => {
-  it.each<[Effect, number, Partial<OpenRouterError>]>([
-    [{ kind: 'lose-answer' }, 1, { code: 'no_answer', status: undefined, provesNothingDone: false }],
-    [{ kind: 'reset' }, 0, { code: 'no_answer', status: undefined, provesNothingDone: false }],
-    [{ kind: 'error' }, 0, { code: 'no_answer', status: 500, provesNothingDone: false }],
-    [{ kind: 'error', status: 502 }, 0, { code: 'no_answer', status: 502, provesNothingDone: false }],
-    [{ kind: 'error', status: 503 }, 0, { code: 'no_answer', status: 503, provesNothingDone: false }],
-    [{ kind: 'error-after' }, 1, { code: 'no_answer', status: 500, provesNothingDone: false }],
-    [{ kind: 'rate-limit', status: 503, retryAfter: 1 }, 0, { status: 503, provesNothingDone: false }],
-    [{ kind: 'hang' }, 0, { code: 'no_answer', status: undefined, provesNothingDone: false }],
-    [{ kind: 'hang', work: true }, 1, { code: 'no_answer', status: undefined, provesNothingDone: false }],
-    [{ kind: 'hang-body' }, 1, { code: 'no_answer', status: undefined, provesNothingDone: false }],
-    [{ kind: 'html' }, 0, { code: 'no_answer', status: 502, provesNothingDone: false }],
-    [{ kind: 'html', status: 200, work: true }, 1, { code: 'bad_answer', provesNothingDone: false }],
-    [{ kind: 'garbage' }, 1, { code: 'bad_answer', provesNothingDone: false }],
-    [{ kind: 'wrong-shape' }, 1, { code: 'bad_answer', provesNothingDone: false }],
-    [{ kind: 'wrong-shape', body: { data: {} } }, 1, { code: 'bad_answer', provesNothingDone: false }],
-    [{ kind: 'error', status: 400 }, 0, { code: 'refused', status: 400, provesNothingDone: true }],
-    [{ kind: 'error', status: 401 }, 0, { code: 'unauthorized', status: 401, provesNothingDone: true }],
-    [{ kind: 'error', status: 403 }, 0, { code: 'forbidden', status: 403, provesNothingDone: true }],
-  ])('is never sent again after %j; keys made: %i', async (effect, made, expected) => {
+  it.each<[Effect, number, Partial<OpenRouterError>, Partial<typeof NONE>]>([
+    [
+      { kind: 'lose-answer' },
+      1,
+      { code: 'no_answer', status: undefined, provesNothingDone: false },
+      { lostConnections: 1 },
+    ],
+    [
+      { kind: 'reset' },
+      0,
+      { code: 'no_answer', status: undefined, provesNothingDone: false },
+      { lostConnections: 1 },
+    ],
+    [{ kind: 'error' }, 0, { code: 'no_answer', status: 500, provesNothingDone: false }, { serverErrors: 1 }],
+    [
+      { kind: 'error', status: 502 },
+      0,
+      { code: 'no_answer', status: 502, provesNothingDone: false },
+      { serverErrors: 1 },
+    ],
+    [
+      { kind: 'error', status: 503 },
+      0,
+      { code: 'no_answer', status: 503, provesNothingDone: false },
+      { serverErrors: 1 },
+    ],
+    [
+      { kind: 'error-after' },
+      1,
+      { code: 'no_answer', status: 500, provesNothingDone: false },
+      { serverErrors: 1 },
+    ],
+    [
+      { kind: 'rate-limit', status: 503, retryAfter: 1 },
+      0,
+      { status: 503, provesNothingDone: false },
+      { serverErrors: 1 },
+    ],
+    [
+      { kind: 'hang' },
+      0,
+      { code: 'no_answer', status: undefined, provesNothingDone: false },
+      { timeouts: 1 },
+    ],
+    [
+      { kind: 'hang', work: true },
+      1,
+      { code: 'no_answer', status: undefined, provesNothingDone: false },
+      { timeouts: 1 },
+    ],
+    [
+      { kind: 'hang-body' },
+      1,
+      { code: 'no_answer', status: undefined, provesNothingDone: false },
+      { timeouts: 1 },
+    ],
+    [{ kind: 'html' }, 0, { code: 'no_answer', status: 502, provesNothingDone: false }, { serverErrors: 1 }],
+    [
+      { kind: 'html', status: 200, work: true },
+      1,
+      { code: 'bad_answer', provesNothingDone: false },
+      { lostConnections: 1 },
+    ],
+    [{ kind: 'garbage' }, 1, { code: 'bad_answer', provesNothingDone: false }, { lostConnections: 1 }],
+    [{ kind: 'wrong-shape' }, 1, { code: 'bad_answer', provesNothingDone: false }, { lostConnections: 1 }],
+    [
+      { kind: 'wrong-shape', body: { data: {} } },
+      1,
+      { code: 'bad_answer', provesNothingDone: false },
+      { lostConnections: 1 },
+    ],
+    [{ kind: 'error', status: 400 }, 0, { code: 'refused', status: 400, provesNothingDone: true }, {}],
+    [{ kind: 'error', status: 401 }, 0, { code: 'unauthorized', status: 401, provesNothingDone: true }, {}],
+    [{ kind: 'error', status: 403 }, 0, { code: 'forbidden', status: 403, provesNothingDone: true }, {}],
+  ])('is never sent again after %j; keys made: %i', async (effect, made, expected, counted) => {
     strike(effect)
     expect(await errorOf(openRouter.createKey(ADA))).toMatchObject(expected)
     expect(requests()).toEqual(['POST /keys'])
     expect(sandbox.state.keys()).toHaveLength(made)
-    expect(openRouter.retries).toEqual(NONE)
+    // It is settled and asked for anew by the run.
+    expect(openRouter.retries).toEqual({ ...NONE, ...counted })
   })
 
   it('is sent again after 429, which proves that nothing was made', async () => {
@@ -301,7 +464,9 @@ describe('429', () => {
   it.each([
     ['in seconds', 7, 7000],
     ['as text', '7', 7000],
-    ['in parts of a second', 0.5, 500],
+    // As the header itself, the wait is in whole seconds.
+    ['in parts of a second', 0.5, 1000],
+    ['in seconds and parts of one', 1.2, 2000],
     ['of nothing, which would be no pause at all', 0, 500],
     ['not at all', undefined, 500],
     ['in words', 'soon', 500],
@@ -317,7 +482,8 @@ describe('429', () => {
     strike({ kind: 'rate-limit', retryAfter: new Date(Math.ceil(Date.now() / 1000) * 1000 + 30_000) })
     const duration = await time.durationOf(() => openRouter.createKey(ADA))
     expect(duration).toBeGreaterThanOrEqual(30_000)
-    expect(duration).toBeLessThan(31_000)
+    // The clock of a server's answers goes by whole seconds.
+    expect(duration).toBeLessThanOrEqual(31_000)
   })
 
   it('is waited for as if it said nothing where the date has passed', async () => {

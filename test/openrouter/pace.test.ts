@@ -191,6 +191,22 @@ describe('Pace', () => {
     expect(order).toEqual([0])
   })
 
+  it('sets no timer for a pause that nobody waits for', async () => {
+    const pace = new Pace(2)
+    const [a, b] = [await take(pace), await take(pace)]
+    a.slowDown(100_000)
+    a.release()
+    b.release()
+    expect(vi.getTimerCount()).toBe(0)
+    // The pause holds all the same.
+    const { taken } = ask(pace, 1)
+    await vi.advanceTimersByTimeAsync(99_999)
+    expect(taken).toHaveLength(0)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(taken).toHaveLength(1)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('leaves no timer behind that would keep the process from ending', async () => {
     const pace = new Pace(2)
     const slot = await take(pace)

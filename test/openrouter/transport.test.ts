@@ -1,5 +1,6 @@
+import { HTTPError, TimeoutError } from 'ky'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { asOpenRouterError, retryAfterMs } from '../../src/lib/openrouter/transport.js'
+import { asOpenRouterError, countLost, retryAfterMs } from '../../src/lib/openrouter/transport.js'
 
 // The transport itself is tested through its only user, against a server: see client.test.ts.
 
@@ -24,6 +25,42 @@ it.each([
 ])('Retry-After %j asks to wait for %s ms', (header, ms) => {
   const headers: Record<string, string> = header === undefined ? {} : { 'retry-after': header }
   expect(retryAfterMs(new Response('', { status: 429, headers }))).toBe(ms)
+})
+
+it.each([
+  // A clock that is a quarter of an hour behind, and one that is ahead.
+  ['Mon, 02 Mar 2026 09:45:00 GMT', 'Mon, 02 Mar 2026 09:45:30 GMT', 30_000],
+  ['Mon, 02 Mar 2026 10:15:00 GMT', 'Mon, 02 Mar 2026 10:15:30 GMT', 30_000],
+  ['Mon, 02 Mar 2026 10:15:00 GMT', 'Mon, 02 Mar 2026 10:14:30 GMT', 0],
+  ['Mon, 02 Mar 2026 10:15:00 GMT', '30', 30_000],
+  ['no date', 'Mon, 02 Mar 2026 10:00:30 GMT', 30_000],
+  ['', 'Mon, 02 Mar 2026 10:00:30 GMT', 30_000],
+])('by the clock of the one who says %j, Retry-After %j asks to wait for %s ms', (date, header, ms) => {
+  const response = new Response('', { status: 429, headers: { date, 'retry-after': header } })
+  expect(retryAfterMs(response)).toBe(ms)
+})
+
+describe('what was lost', () => {
+  const NONE = { rateLimited: 0, serverErrors: 0, timeouts: 0, lostConnections: 0 }
+  const request = new Request('https://x.example')
+  const answered = (status: number) =>
+    new HTTPError(new Response('', { status }), request, {} as ConstructorParameters<typeof HTTPError>[2])
+
+  it.each<[string, unknown, Partial<typeof NONE>]>([
+    ['500', answered(500), { serverErrors: 1 }],
+    ['503', answered(503), { serverErrors: 1 }],
+    ['599', answered(599), { serverErrors: 1 }],
+    ['499', answered(499), {}],
+    ['429, which is counted elsewhere', answered(429), {}],
+    ['400', answered(400), {}],
+    ['nothing in time', new TimeoutError(request), { timeouts: 1 }],
+    ['a broken connection', new TypeError('fetch failed'), { lostConnections: 1 }],
+    ['anything else', new Error('garbled'), { lostConnections: 1 }],
+  ])('is counted after %s', (_, error, counted) => {
+    const retries = { ...NONE }
+    countLost(retries, error)
+    expect(retries).toEqual({ ...NONE, ...counted })
+  })
 })
 
 describe('asOpenRouterError', () => {

@@ -117,6 +117,24 @@ describe('effects, over the network', () => {
     expect(await unharmed()).toBe(201)
   })
 
+  test('wrong-shape makes its answer from the true one where it is told how', async () => {
+    strike({
+      kind: 'wrong-shape',
+      body: ({ data, key }: { data: object; key: string }) => ({ data: { ...data, limit: '3' }, key }),
+    })
+    const response = await create()
+    const [key] = sandbox.state.keys()
+    expect(response.status).toBe(201)
+    expect(await response.json()).toMatchObject({ data: { hash: key?.hash, limit: '3' }, key: key?.secret })
+  })
+
+  test('late breaks the connection at once where it is to, and makes the key later', async () => {
+    strike({ kind: 'late', ms: 40, reset: true })
+    await expect(create()).rejects.toThrow('fetch failed')
+    expect(made()).toEqual([])
+    await vi.waitFor(() => expect(made()).toHaveLength(1))
+  })
+
   test('late makes the key after the client gave up', async () => {
     strike({ kind: 'late', ms: 80 })
     await expect(create('Ada', AbortSignal.timeout(40))).rejects.toThrow(/timeout/)

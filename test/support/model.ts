@@ -64,7 +64,7 @@ export async function makeKey(
 }
 
 /** Brings a ledger to what OpenRouter says: these people, these keys. */
-export function list(
+export async function list(
   ledger: Ledger,
   people: readonly Person[],
   keys: readonly Key[],
@@ -75,6 +75,7 @@ export function list(
     settlePending = false,
   }: { at?: Date; listedAt?: Date; withUsage?: boolean; settlePending?: boolean } = {},
 ): Promise<unknown> {
-  const matching = matchKeys(keys, people, listedAt)
+  const { heldBy } = await ledger.knownClass()
+  const matching = matchKeys(keys, people, heldBy, listedAt)
   return ledger.recordListing({ keys, matching, people, listedAt, withUsage, settlePending }, at)
 }

@@ -155,7 +155,8 @@ describe('an error', () => {
 })
 
 describe('how a run ends', () => {
-  const stopped = new Error('The disk is full.')
+  const stopped = new ClassKeysError('disk_full', 'The disk is full.')
+  const bug = new TypeError('boom')
   const rest = (done: number, all: number) =>
     `${done} of ${all} students are done; run the same command again to go on.\n`
 
@@ -165,6 +166,20 @@ describe('how a run ends', () => {
     [['created', 'failed'], undefined, undefined, 3, rest(1, 2)],
     [['in doubt'], undefined, undefined, 3, rest(0, 1)],
     [['created', 'not tried'], undefined, stopped, 1, `Error: The disk is full.\n${rest(1, 2)}`],
+    [
+      ['created', 'not tried'],
+      undefined,
+      bug,
+      1,
+      `Error: boom\nThis is a fault in class-keys. Run the same command with DEBUG=1 to see where it happened.\n${rest(1, 2)}`,
+    ],
+    [
+      ['not tried'],
+      undefined,
+      new BadFileError('limits.csv', [{ line: 2, column: 'hash', message: 'no' }], 'Mend it.'),
+      1,
+      `Error: limits.csv has one problem. Mend it.\n  line 2, hash: no\n${rest(0, 1)}`,
+    ],
     [['created', 'not tried'], 130, undefined, 130, `Interrupted: ${rest(1, 2)}`],
     [['created', 'not tried'], 143, stopped, 143, `Interrupted: ${rest(1, 2)}`],
   ])('%j, signal %s, %s: exit %i', async (outcomes, signal, stoppedBy, code, remark) => {

@@ -1,7 +1,8 @@
 import type { Problem } from './errors.js'
 import { isExpired, type Key } from './key.js'
-import { mqIdOfKeyName, sameMqId } from './key-name.js'
+import { sameMqId, withoutZeros } from './key-name.js'
 import type { Target } from './limits.js'
+import type { Match } from './matching.js'
 
 /** A target together with the key it is about. */
 export interface FoundTarget {
@@ -70,13 +71,17 @@ function byAddress(
 }
 
 /**
- * A problem of limits.csv for each row whose hash and MQ ID are of two students: where columns were sorted apart, every
- * row would change somebody else's key. Leading zeros are not looked at, since spreadsheets take them away.
+ * A problem of limits.csv for each row whose hash and MQ ID are of two students who have keys: where columns were sorted
+ * apart, every row would change somebody else's key. An MQ ID of nobody is one from before it was corrected. Leading
+ * zeros are not looked at, since spreadsheets take them away.
+ * @param ofClass the keys of the class, with their students
  */
-export function mixedUpRows(targets: readonly Target[], byHash: ReadonlyMap<string, Key>): Problem[] {
+export function mixedUpRows(targets: readonly Target[], ofClass: readonly Match[]): Problem[] {
+  const holderOf = new Map(ofClass.map(({ student, key }) => [key.hash, student.mqId]))
+  const holders = new Set([...holderOf.values()].map(withoutZeros))
   return targets.flatMap(({ line, hash, mqId }) => {
-    const theirs = mqIdOfKeyName(byHash.get(hash)?.name ?? '')
-    if (mqId === '' || theirs === undefined || sameMqId(theirs, mqId)) return []
+    const theirs = holderOf.get(hash)
+    if (theirs === undefined || sameMqId(theirs, mqId) || !holders.has(withoutZeros(mqId))) return []
     const message = `its hash is of a key of ${theirs}; were the columns sorted apart?`
     return [{ line, column: 'mq_id', value: mqId, message }]
   })

@@ -225,6 +225,7 @@ export class OpenRouter {
       } catch (error) {
         if (error instanceof RiddleError) {
           // Reading and changing are idempotent; an answer to a creation that makes no sense is a lost one.
+          if (!idempotent) countLost(this.retries, error)
           if (!idempotent || riddles++ >= MOST_RIDDLES) throw error
           this.retries.lostConnections++
           unclear = true

@@ -24,7 +24,7 @@ export function findClassTargets(
 ): FoundTarget[] {
   const ofClass = keysOfClass(keys, roster, known)
   const byHash = new Map(ofClass.map(({ key }) => [key.hash, key]))
-  const mixedUp = mixedUpRows(targets, byHash)
+  const mixedUp = mixedUpRows(targets, ofClass)
   if (mixedUp.length > 0) throw new BadFileError(path, mixedUp, consequence)
   const byEmail = new Map<string, Key[]>()
   for (const { student, key } of ofClass) {

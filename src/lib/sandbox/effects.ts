@@ -14,10 +14,12 @@ import type { SeenRequest } from './call.js'
  * - `per-second`: lets `limit` requests a second of the sandbox's clock pass, the rest get 429, `Retry-After: 1`
  * - `slow`: waits `ms` before the work
  * - `hang`: never answers, after the work if `work` says so
- * - `late`: never answers, and does the work `ms` later, whether or not anyone still waits
+ * - `late`: never answers, and does the work `ms` later, whether or not anyone still waits; if `reset` says so, the
+ *   connection breaks at once
  * - `html`: answers an HTML page with `status` (502), after the work if `work` says so
  * - `garbage`: does the work, then answers JSON that breaks off in the middle
- * - `wrong-shape`: does the work, then answers `body`, by default JSON of no known shape, with the right status
+ * - `wrong-shape`: does the work, then answers `body`, by default JSON of no known shape, with the right status; a
+ *   function makes it from the true answer
  * - `hang-body`: does the work, sends the head and half of the answer, never the rest
  * - `before`: calls `run` with 1 for the first matching request, 2 for the second…; then all goes on as usual
  */
@@ -30,7 +32,7 @@ export type Effect =
   | { kind: 'per-second'; limit: number }
   | { kind: 'slow'; ms: number }
   | { kind: 'hang'; work?: boolean }
-  | { kind: 'late'; ms: number }
+  | { kind: 'late'; ms: number; reset?: boolean }
   | { kind: 'html'; status?: number; work?: boolean }
   | { kind: 'garbage' }
   | { kind: 'wrong-shape'; body?: unknown }
@@ -72,16 +74,14 @@ export async function answerWith(
       return never(signal)
     case 'late':
       setTimeout(work, effect.ms)
-      return never(signal)
+      return effect.reset ? Response.error() : never(signal)
     case 'html':
       if (effect.work) work()
       return htmlPage(effect.status ?? 502)
     case 'garbage':
       return breakOff(work())
     case 'wrong-shape':
-      return Response.json('body' in effect ? effect.body : { result: ['unexpected'] }, {
-        status: work().status,
-      })
+      return misshape(work(), 'body' in effect ? effect.body : { result: ['unexpected'] })
     case 'hang-body':
       return stall(work(), signal)
   }
@@ -123,6 +123,11 @@ function htmlPage(status: number): Response {
 async function breakOff(answer: Response): Promise<Response> {
   const text = await answer.text()
   return new Response(text.slice(0, text.length / 2), { status: answer.status, headers: answer.headers })
+}
+
+async function misshape(answer: Response, body: unknown): Promise<Response> {
+  const { status } = answer
+  return Response.json(typeof body === 'function' ? body(await answer.json()) : body, { status })
 }
 
 async function stall(answer: Response, signal: AbortSignal): Promise<Response> {

@@ -34,6 +34,7 @@ const result = (over: Partial<CheckResult> = {}): CheckResult => ({
   matched: [KEY],
   orphaned: [{ kind: 'foreign', keyName: 'web', hash: 'o', usage: 12.5, limit: null, disabled: true }],
   keyless: [],
+  secondKeys: [],
   duplicates: [],
   replaced: [],
   inDoubt: [],

@@ -34,6 +34,7 @@ const ROUTINE = {
   unlimited: 0,
   enabled: 0,
   deleted: 0,
+  secondKeys: 0,
   hit: 0,
   total: 0,
   maxChange: 30,
@@ -44,7 +45,7 @@ const plan = (over: Partial<ProvisionPlan> = {}): ProvisionPlan => ({
   changes: [],
   keyHolders: [],
   renamed: [],
-  namesakes: [],
+  secondKeys: [],
   leftAlone: [],
   absent: [],
   undone: [],
@@ -73,8 +74,8 @@ describe('provisionPlanView', () => {
       { ...create, ...BO, keyName: '20260219_Bo Reed_2', limit: null, limitReset: 'weekly' } as const,
     ]
     const keyHolders = [
-      { ...ADA, hashes: ['h'], secretHere: true },
-      { ...BO, hashes: ['i'], secretHere: false },
+      { ...ADA, hashes: ['h'], secretHere: true, disabled: false },
+      { ...BO, hashes: ['i'], secretHere: false, disabled: true },
     ]
     const spending = [{ reset: null, limit: 3 }]
     expect(provisionPlanView(plan({ changes, keyHolders, spending }), undefined, { dryRun: true })).toEqual([
@@ -83,10 +84,22 @@ describe('provisionPlanView', () => {
       'ada@example.edu  20260219_Ada Quill_1      $3.00',
       'bo@example.edu   20260219_Bo Reed_2    unlimited  weekly',
       'Plan: 2 keys to make; 2 students already have one.',
+      'Only a disabled key: Bo Reed. target_disabled in limits.csv enables it again.',
       '1 student has a key whose secret is not in this ledger; it was made elsewhere and is left alone.',
       'The class could then spend $3.00 once.',
       DRY,
     ])
+  })
+
+  it.each([
+    ['address', 'the same address'],
+    ['mq_id', 'the same MQ ID but for zeros'],
+    ['name', 'the same name'],
+  ] as const)('asks about a second key, because of %s', (because, words) => {
+    const secondKeys = [{ ...ADA, keyName: '20260219_Ada Quill_77', hash: 'h', because }]
+    expect(provisionPlanView(plan({ secondKeys }), 80, { dryRun: true })).toContain(
+      `Ada Quill seems to have a key already: 20260219_Ada Quill_77 is of somebody with ${words} who is not on the roster. Was the MQ ID changed? If the old one is right, put it back into the roster. If the new one is, give that key a name that ends in _1 in OpenRouter; it is theirs then.`,
+    )
   })
 
   it('shows what is left alone', () => {
@@ -155,7 +168,7 @@ describe('provisionView', () => {
         counts: { created: 1, 'already had one': 2, healed: 3, failed: 4, 'in doubt': 5, 'not tried': 6 },
         keyHolders: [
           { ...ADA, hashes: ['h'], secretHere: false },
-          { ...BO, hashes: ['i'], secretHere: false },
+          { ...BO, hashes: ['i'], secretHere: false, disabled: true },
         ],
         leftAlone: [LEFT],
         deleted: [LOST],

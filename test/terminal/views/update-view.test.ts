@@ -6,7 +6,7 @@ import { refreshView, updatePlanView, updateView } from '../../../src/lib/termin
 const ADA = { email: 'ada@example.edu', name: 'Ada Quill', mqId: '1' }
 const BO = { email: 'bo@example.edu', name: 'Bo Reed', mqId: '2' }
 const CHANGES: UpdateKey[] = [
-  { kind: 'update', ...ADA, keyName: 'a', hash: 'ha', limit: { from: 3, to: null } },
+  { kind: 'update', ...ADA, keyName: 'a', hash: 'ha', limit: { from: 3, to: null }, refills: null },
   {
     kind: 'update',
     ...BO,
@@ -14,6 +14,7 @@ const CHANGES: UpdateKey[] = [
     hash: 'hb',
     limit: { from: 0, to: 2.5 },
     disabled: { from: false, to: true },
+    refills: null,
   },
 ]
 const HEADER = 'ADDRESS          NAME       LIMIT              DISABLED'
@@ -35,6 +36,7 @@ const ROUTINE = {
   unlimited: 0,
   enabled: 0,
   deleted: 0,
+  secondKeys: 0,
   hit: 0,
   total: 0,
   maxChange: 30,
@@ -70,14 +72,42 @@ describe('updatePlanView', () => {
 
   it('has a column for reset periods only where one changes', () => {
     const changes: UpdateKey[] = [
-      { kind: 'update', ...ADA, keyName: 'a', hash: 'ha', limitReset: { from: 'daily', to: null } },
-      { kind: 'update', ...BO, keyName: 'b', hash: 'hb', disabled: { from: false, to: true } },
+      {
+        kind: 'update',
+        ...ADA,
+        keyName: 'a',
+        hash: 'ha',
+        limitReset: { from: 'daily', to: null },
+        refills: null,
+      },
+      {
+        kind: 'update',
+        ...BO,
+        keyName: 'b',
+        hash: 'hb',
+        disabled: { from: false, to: true },
+        refills: 'weekly',
+      },
     ]
     expect(updatePlanView(plan({ changes }), undefined, { dryRun: true }).slice(0, 4)).toEqual([
       'ADDRESS          NAME       LIMIT  RESET         DISABLED',
       'ada@example.edu  Ada Quill         daily → none',
       'bo@example.edu   Bo Reed                         false → true',
       '',
+    ])
+  })
+
+  it('says with a limit that refills how often', () => {
+    const raised = { kind: 'update', ...ADA, keyName: 'a', hash: 'ha', limit: { from: 3, to: 5 } } as const
+    const lines = (['daily', 'weekly', 'monthly', null] as const).map(
+      (refills) =>
+        updatePlanView(plan({ changes: [{ ...raised, refills }] }), undefined, { dryRun: true })[1],
+    )
+    expect(lines).toEqual([
+      'ada@example.edu  Ada Quill  $3.00 → $5.00 daily',
+      'ada@example.edu  Ada Quill  $3.00 → $5.00 weekly',
+      'ada@example.edu  Ada Quill  $3.00 → $5.00 monthly',
+      'ada@example.edu  Ada Quill  $3.00 → $5.00',
     ])
   })
 
