@@ -121,7 +121,12 @@ describe('planProvision', () => {
     const { changes, keyHolders } = plan({ students: [ADA], keys })
     expect(changes).toEqual([])
     expect(keyHolders).toEqual([
-      { ...studentRef(ADA), hashes: keys.map(({ hash }) => hash), secretHere: false },
+      {
+        ...studentRef(ADA),
+        hashes: keys.map(({ hash }) => hash),
+        secretHere: false,
+        disabled: keys.every(({ disabled }) => disabled),
+      },
     ])
   })
 
@@ -156,7 +161,9 @@ describe('planProvision', () => {
     it('is still its student’s, who gets no other', () => {
       const { changes, keyHolders, renamed: told } = plan({ students: [BO], keys: [renamed], heldBy })
       expect(changes).toEqual([])
-      expect(keyHolders).toEqual([{ ...studentRef(BO), hashes: ['h'], secretHere: false }])
+      expect(keyHolders).toEqual([
+        { ...studentRef(BO), hashes: ['h'], secretHere: false, disabled: false },
+      ])
       expect(told).toEqual([{ ...studentRef(BO), keyName: 'for the demo', hash: 'h' }])
       const { keyHolders: known } = plan({
         students: [BO],

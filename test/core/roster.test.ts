@@ -153,7 +153,11 @@ describe('problems', () => {
       roster: { students: [] },
       problems: [
         { line: 1, column: 'last_name', message: 'this column is missing' },
-        { line: 1, column: 'mq_id', message: 'this column is missing' },
+        {
+          line: 1,
+          column: 'mq_id',
+          message: 'this column is missing; the file has first_name, email, budget: rename what is meant',
+        },
       ],
     })
   })

@@ -18,9 +18,10 @@ it('takes a missing cell for an empty one', () => {
 })
 
 it('names every missing column', () => {
-  const table = { columns: ['b'], titles: new Map(), rows: [], problems: [] }
+  const titles = new Map([['b', 'B']])
+  const table = { columns: ['b'], titles, rows: [], problems: [] }
   expect(missingColumns(table, ['a', 'b', 'c'])).toEqual([
     { line: 1, column: 'a', message: 'this column is missing' },
-    { line: 1, column: 'c', message: 'this column is missing' },
+    { line: 1, column: 'c', message: 'this column is missing; the file has B: rename what is meant' },
   ])
 })

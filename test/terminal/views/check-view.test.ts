@@ -121,7 +121,7 @@ it.each<[string, Partial<CheckResult>, string]>([
         { ...ADA, keyName: 'k', hash: '0123456789abcdef', until: new Date(2026, 10, 30, 9, 5).toISOString() },
       ],
     },
-    'Ada Quill (ada@example.edu) has a newer key; k (hash 01234567…) stays in use until 2026-11-30 09:05. After that, class-keys rotate 1 retires it.',
+    'Ada Quill (ada@example.edu) has a newer key; k (hash 01234567…) stays in use until 2026-11-30 09:05. After that, class-keys rotate --due retires it.',
   ],
   [
     'no secrets',

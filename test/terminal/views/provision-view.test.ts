@@ -115,7 +115,7 @@ describe('provisionPlanView', () => {
       DRY,
     ])
     expect(lines).toContain(
-      'Ada Quill: has a key that is called “for the demo” in OpenRouter. Give it a name that ends in _1 again, so that check finds it.',
+      'Ada Quill: their key is called “for the demo” in OpenRouter. The ledger knows that it is theirs; a name that ends in _1 would tell it without the ledger.',
     )
   })
 })
@@ -167,7 +167,7 @@ describe('provisionView', () => {
         ],
         counts: { created: 1, 'already had one': 2, healed: 3, failed: 4, 'in doubt': 5, 'not tried': 6 },
         keyHolders: [
-          { ...ADA, hashes: ['h'], secretHere: false },
+          { ...ADA, hashes: ['h'], secretHere: false, disabled: false },
           { ...BO, hashes: ['i'], secretHere: false, disabled: true },
         ],
         leftAlone: [LEFT],
@@ -189,6 +189,7 @@ describe('provisionView', () => {
       '  Ada Quill (ada@example.edu): in doubt',
       PLACEHOLDER_LINE,
       LEFT_LINE,
+      'Only a disabled key: Bo Reed. target_disabled in limits.csv enables it again.',
       '2 students have keys whose secrets are not in this ledger; they were made elsewhere and are left alone.',
       '1 key of an earlier, unfinished run had never been written to a file; the file below has them too.',
       '',
