@@ -147,6 +147,15 @@ describe('students who have left', () => {
     expect(json.drift).toMatchObject([{ action: 'observed_name', newValue: 'for the demo' }])
   })
 
+  test('are not those whose key carries an MQ ID of the roster now: it was corrected', async () => {
+    const corrected = { ...bilal, mq_id: '49999999' }
+    room.sandbox.state.editKey(keyOf(bilal).hash, { name: '20260219_Bilal Quill2_49999999' })
+    leave(ada, corrected, chiara)
+    const { json } = await room.ok(Offboard, '--yes', '--json', '--delete')
+    expect(json.plan.changes).toEqual([])
+    expect(states(corrected)).toEqual(['on'])
+  })
+
   test('and whose key this ledger has never seen keep it: it may be another class’s', async () => {
     const guest = student(7)
     const theirs = room.giveKey(guest)

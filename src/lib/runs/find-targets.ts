@@ -16,7 +16,7 @@ export interface ClassOfLimits {
 
 /**
  * Finds the keys that limits.csv speaks of, among the keys of the class alone: no other key is ever touched.
- * @throws BadFileError with every row whose hash and MQ ID are of two students
+ * @throws BadFileError with every row whose hash is of one student, and whose address and MQ ID are of another
  */
 export function findClassTargets(
   { path, targets, consequence }: LimitsFile,
@@ -24,7 +24,10 @@ export function findClassTargets(
 ): FoundTarget[] {
   const ofClass = keysOfClass(keys, roster, known)
   const byHash = new Map(ofClass.map(({ key }) => [key.hash, key]))
-  const mixedUp = mixedUpRows(targets, byHash)
+  const emailOf = new Map(ofClass.map(({ student, key }) => [key.hash, emailKey(student.email)]))
+  // Where hash and address are of one student, the row is whole: the MQ ID in it was corrected since.
+  const doubtful = targets.filter(({ hash, email }) => emailOf.get(hash) !== emailKey(email))
+  const mixedUp = mixedUpRows(doubtful, byHash)
   if (mixedUp.length > 0) throw new BadFileError(path, mixedUp, consequence)
   const byEmail = new Map<string, Key[]>()
   for (const { student, key } of ofClass) {
