@@ -379,6 +379,17 @@ describe('somebody who is on the roster again', () => {
     expect(states(bilal)).toEqual(['off'])
   })
 
+  test('and whom limits.csv asked to be disabled stays so after an update, and another offboard', async () => {
+    leave(ada, chiara)
+    writeLimits([{ email: bilal.email, target_disabled: 'true', hash: keyOf(bilal).hash }])
+    await room.ok(Update)
+    leave(ada)
+    await room.ok(Offboard, '--yes')
+    writeRoster(everybody)
+    await room.ok(Provision, '--yes')
+    expect(states(...everybody)).toEqual(['on', 'off', 'on'])
+  })
+
   test('and whose key somebody has enabled and disabled elsewhere has it left as it is', async () => {
     const { hash } = keyOf(bilal)
     room.sandbox.state.editKey(hash, { disabled: false })
