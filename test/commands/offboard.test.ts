@@ -602,6 +602,7 @@ describe('broken off and run again', () => {
 
   test.each(['SIGTERM', 'refused'])('while keys are deleted: %s', async (how) => {
     await room.ok(Offboard, ...END)
+    editLimits({ [ada.email]: { target_limit: '9', target_disabled: 'true' } })
     const effect =
       how === 'refused'
         ? ({ kind: 'error', status: 400 } as const)
