@@ -1,5 +1,5 @@
 import { Command } from '@oclif/core/command'
-import { ClassKeysError } from '../core/errors.js'
+import { ClassKeysError, DeclinedError } from '../core/errors.js'
 import { paint, type Style } from './colour.js'
 import { type ErrorResult, errorLines, errorResult, exitCodeOf } from './error-view.js'
 import { printable } from './table.js'
@@ -42,6 +42,11 @@ export abstract class BaseCommand extends Command {
     process.exitCode = exitCodeOf(error)
     if (this.jsonEnabled()) {
       this.logJson(this.toErrorJson(error))
+      return
+    }
+    // A no is an answer, and not a fault.
+    if (error instanceof DeclinedError) {
+      this.remark([error.message])
       return
     }
     const lines = errorLines(error)
