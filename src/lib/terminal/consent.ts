@@ -42,11 +42,14 @@ async function ask(question: string, interrupt: Interrupt): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   // In a terminal Ctrl-C reaches whoever reads the keyboard: it means the same as ever.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
-  const ended = new Promise<string>((resolve) => terminal.on('close', () => resolve('')))
+  const ended = new Promise<undefined>((resolve) => terminal.on('close', () => resolve(undefined)))
+  let answer: string | undefined
   try {
-    const answer = await interrupt.orStop(Promise.race([terminal.question(question), ended]))
-    return /^y(es)?$/i.test(answer.trim())
+    answer = await interrupt.orStop(Promise.race([terminal.question(question), ended]))
+    return /^y(es)?$/i.test(answer?.trim() ?? '')
   } finally {
     terminal.close()
+    // Ctrl-D leaves the cursor behind the question; after a signal a new line is begun anyway.
+    if (answer === undefined && !interrupt.stopping.aborted) process.stderr.write('\n')
   }
 }
