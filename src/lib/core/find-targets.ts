@@ -77,7 +77,7 @@ export function mixedUpRows(targets: readonly Target[], byHash: ReadonlyMap<stri
   return targets.flatMap(({ line, hash, mqId }) => {
     const theirs = mqIdOfKeyName(byHash.get(hash)?.name ?? '')
     if (mqId === '' || theirs === undefined || sameMqId(theirs, mqId)) return []
-    const message = `its hash is of a key of ${theirs}; were the columns sorted apart?`
+    const message = `its hash is of a key of ${theirs}; were the columns sorted apart? If the MQ ID was corrected, correct it here too`
     return [{ line, column: 'mq_id', value: mqId, message }]
   })
 }
