@@ -161,9 +161,7 @@ describe('planProvision', () => {
     it('is still its student’s, who gets no other', () => {
       const { changes, keyHolders, renamed: told } = plan({ students: [BO], keys: [renamed], heldBy })
       expect(changes).toEqual([])
-      expect(keyHolders).toEqual([
-        { ...studentRef(BO), hashes: ['h'], secretHere: false, disabled: false },
-      ])
+      expect(keyHolders).toEqual([{ ...studentRef(BO), hashes: ['h'], secretHere: false, disabled: false }])
       expect(told).toEqual([{ ...studentRef(BO), keyName: 'for the demo', hash: 'h' }])
       const { keyHolders: known } = plan({
         students: [BO],

@@ -12,7 +12,7 @@ export interface Problem {
 
 /**
  * What the process tells the shell: 1 it failed, 2 the call or a file is wrong, 3 some students failed,
- * 4 refused as unsafe, 130 and 143 interrupted by Ctrl-C or SIGTERM.
+ * 4 refused as unsafe or not agreed to, 130 and 143 interrupted by Ctrl-C or SIGTERM.
  */
 export type ExitCode = 1 | 2 | 3 | 4 | 129 | 130 | 143
 
@@ -44,6 +44,15 @@ export class UsageError extends ClassKeysError {
 
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(code, message, 2, options)
+  }
+}
+
+/** Somebody was asked about a plan, and has not said yes: nothing went wrong, and nothing was done. Exit code 4. */
+export class DeclinedError extends ClassKeysError {
+  override readonly name = 'DeclinedError'
+
+  constructor() {
+    super('declined', 'Nothing was changed.', 4)
   }
 }
 

@@ -33,12 +33,18 @@ export function nextLimits(
   present: readonly FoundTarget[],
   { reached, answered }: { reached: ReadonlyMap<string, Usd>; answered: ReadonlySet<string> },
 ): LimitsRow[] {
-  const found = present.map((f) => (answered.has(f.key?.hash ?? f.target.hash) ? withoutTargets(f) : f))
+  const found = present.map((f) => (isAnswered(f, answered) ? withoutTargets(f) : f))
   const targetOf = new Map(found.flatMap((f) => (f.key ? [[f.key.hash, f.target] as const] : [])))
   const ofClass = keys.map(({ student, key }) => limitsRow(student, key, targetOf.get(key.hash), reached))
   const written = new Set(keys.map(({ key }) => key.hash))
   const others = found.filter((f) => !(f.key && written.has(f.key.hash)) && isWorthKeeping(f.target))
   return [...ofClass, ...others.map((f) => limitsRow(f.target, f.key, f.target, reached))].sort(byEmail)
+}
+
+/** A row that asks for its key to be disabled is not answered by that: it says that whoever is back is not to get it again. */
+function isAnswered({ key, target, replaced }: FoundTarget, answered: ReadonlySet<string>): boolean {
+  const staysDisabled = key !== undefined && target.disabled === true && !replaced
+  return answered.has(key?.hash ?? target.hash) && !staysDisabled
 }
 
 /** A row that asks for nothing more: `update` would undo what was done since it was written. */

@@ -1,4 +1,5 @@
 import type { DeleteKey, DisableKey } from '../core/changes.js'
+import { mqIdKey } from '../core/key-name.js'
 import { keysOfLedger, type OffboardInput, type OffboardPlan, planOffboard } from '../core/offboard-plan.js'
 import { countOutcomes, type StudentOutcome, stoppedOf } from '../core/outcome.js'
 import type { OffboardResult } from '../core/results.js'
@@ -108,7 +109,10 @@ export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files'
     const { ledger } = this.session
     const keys = this.#takenOut.now(this.#run.keys)
     // Also of what an earlier run has taken out of use, and could not write down here.
-    const answered = new Set([...(await ledger.offboardedHashes()), ...this.#takenOut.done])
+    const here = new Set(this.#input.endOfTerm ? [] : this.#roster?.map(({ mqId }) => mqIdKey(mqId)))
+    const gone = (await ledger.goneKeys()).filter(({ mqId }) => !here.has(mqIdKey(mqId)))
+    const offboarded = await ledger.offboardedHashes()
+    const answered = new Set([...offboarded, ...gone.map(({ keyHash }) => keyHash), ...this.#takenOut.done])
     const files = await saveClassFiles(limits, this.#people, keys, ledger, answered)
     Object.assign(this.files, files)
     return `${files.limits}, ${files.snapshot}`

@@ -1,4 +1,4 @@
-import { ClassKeysError } from '../core/errors.js'
+import { ClassKeysError, DeclinedError } from '../core/errors.js'
 import { type Agreed, graveWords, needsYes, refuseMassive, type Safety } from '../core/safety.js'
 import type { Interrupt } from './interrupt.js'
 
@@ -13,7 +13,7 @@ export interface ConsentOptions extends Agreed {
 /**
  * Makes sure that a plan is what a person wants, before anything of it is applied: a massive one has to be
  * forced, and a grave one agreed to, in a terminal by a yes, elsewhere by `--yes`.
- * @throws ClassKeysError `too_many_changes` or `not_confirmed` (exit code 4), `declined` (1), `interrupted`
+ * @throws ClassKeysError `too_many_changes`, `not_confirmed` or `interrupted`; DeclinedError
  */
 export async function askConsent(
   safety: Safety,
@@ -33,7 +33,7 @@ export async function askConsent(
   }
   const question = grave === '' ? 'Apply this plan?' : `This plan ${grave}. Apply it?`
   if (await ask(`${question} [y/N] `, interrupt)) return
-  throw new ClassKeysError('declined', 'Nothing was changed.', 1)
+  throw new DeclinedError()
 }
 
 async function ask(question: string, interrupt: Interrupt): Promise<boolean> {
@@ -42,11 +42,14 @@ async function ask(question: string, interrupt: Interrupt): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   // In a terminal Ctrl-C reaches whoever reads the keyboard: it means the same as ever.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
-  const ended = new Promise<string>((resolve) => terminal.on('close', () => resolve('')))
+  const ended = new Promise<undefined>((resolve) => terminal.on('close', () => resolve(undefined)))
+  let answer: string | undefined
   try {
-    const answer = await interrupt.orStop(Promise.race([terminal.question(question), ended]))
-    return /^y(es)?$/i.test(answer.trim())
+    answer = await interrupt.orStop(Promise.race([terminal.question(question), ended]))
+    return /^y(es)?$/i.test(answer?.trim() ?? '')
   } finally {
     terminal.close()
+    // Ctrl-D leaves the cursor behind the question; after a signal a new line is begun anyway.
+    if (answer === undefined && !interrupt.stopping.aborted) process.stderr.write('\n')
   }
 }

@@ -1,4 +1,4 @@
-import { ClassKeysError } from '../core/errors.js'
+import { ClassKeysError, DeclinedError } from '../core/errors.js'
 import { paint, type Style } from './colour.js'
 import { errorLines, errorResult, exitCodeOf } from './error-view.js'
 import { printable } from './table.js'
@@ -12,6 +12,11 @@ export function tellError(error: unknown, { json }: { json: boolean }): void {
   process.exitCode = exitCodeOf(error)
   if (json) {
     printJson(errorResult(error))
+    return
+  }
+  // A no is an answer, and not a fault.
+  if (error instanceof DeclinedError) {
+    process.stderr.write(`${remarkText([error.message])}\n`)
     return
   }
   const lines = errorLines(error)
