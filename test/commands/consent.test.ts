@@ -242,7 +242,7 @@ describe.each(ASKED)('$of: asked about', (story) => {
       expect(stderr).toContain(
         `Error: ${words === '' ? 'This plan has to be agreed to' : words}, and nobody can be asked here. Nothing was changed. Look at it with --dry-run; if it is what you want, run the same command with --yes.\n`,
       )
-      if (words !== '') expect(stdout).toContain(`${words}: it is applied after a yes, or with --yes.\n`)
+      if (words !== '') expect(stdout).toContain(`${words}: it needs a yes, or --yes.\n`)
     }
   })
 
@@ -281,7 +281,7 @@ describe.each(MASSIVE)('$of: massive', (story) => {
       expect(stderr).toContain(
         `Error: This plan ${words}, and more than 30% is refused. Nothing was changed. Look at the plan; if it is what you want, run the same command with --force, or with a higher --max-change.\n`,
       )
-      expect(stdout).toContain(`This plan ${words}: it is applied with --force only.\n`)
+      expect(stdout).toContain(`This plan ${words}: it needs --force.\n`)
     }
   })
 

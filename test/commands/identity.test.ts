@@ -29,7 +29,7 @@ describe('whose a key is', () => {
       json: (await room.ok(Provision, '--json')).json,
     }))
     expect(enabled()).toHaveLength(2)
-    expect(stdout).toMatch(/has a key that is called “an old laptop” in OpenRouter/)
+    expect(stdout).toMatch(/their key is called “an old laptop” in OpenRouter/)
     expect(json).toMatchObject({ counts: { 'already had one': 2 }, renamed: [{ mqId: ada.mq_id }] })
   })
 

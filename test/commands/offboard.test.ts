@@ -80,9 +80,9 @@ describe('students who have left', () => {
     expect(writes()).toEqual([['PATCH', { disabled: true }]])
     expect(states(ada, bilal, chiara)).toEqual(['on', 'off', 'on'])
     expect(actions(keyOf(bilal)).at(-1)).toEqual(DISABLED)
-    expect(stdout).toContain('Plan: 1 key to disable; 0 disabled already.\n')
+    expect(stdout).toContain('Plan: 1 key to disable; 0 already disabled.\n')
     expect(stdout).toMatch(
-      /\nDisabled: 1\nDisabled already: 0\nLimits: limits\.csv\nSnapshot: snapshot_.*\n$/,
+      /\nDisabled: 1\nAlready disabled: 0\nLimits: limits\.csv\nSnapshot: snapshot_.*\n$/,
     )
     expect(stderr).toMatch(/^Read the roster: 2 students$/m)
     expect(stderr).toMatch(/^Take the keys out of use: 1$/m)
@@ -91,7 +91,7 @@ describe('students who have left', () => {
   test('are nobody where everybody is on the roster; nothing is asked, and nothing sent', async () => {
     const { stdout } = await room.ok(Offboard)
     expect(writes()).toEqual([])
-    expect(stdout).toContain('Plan: 0 keys to disable; 0 disabled already.\n')
+    expect(stdout).toContain('Plan: 0 keys to disable; 0 already disabled.\n')
   })
 
   test('are done with once', async () => {
@@ -224,9 +224,9 @@ describe('--delete', () => {
       ['DELETE', undefined],
     ])
     expect(states(ada, bilal, chiara)).toEqual(['on', 'gone', 'on'])
-    expect(stdout).toContain('Plan: 0 keys to disable, 1 to delete; 0 disabled already.\n')
-    expect(stdout).toContain('This plan deletes 1 key for good: it is applied after a yes, or with --yes.\n')
-    expect(stdout).toMatch(/\nDisabled: 0\nDeleted: 1\nDisabled already: 0\n/)
+    expect(stdout).toContain('Plan: 0 keys to disable, 1 to delete; 0 already disabled.\n')
+    expect(stdout).toContain('This plan deletes 1 key for good: it needs a yes, or --yes.\n')
+    expect(stdout).toMatch(/\nDisabled: 0\nDeleted: 1\nAlready disabled: 0\n/)
     expect(actions(before).slice(-2)).toEqual([DISABLED, ['deleted', before.name, null]])
     const { json } = await room.ok(Offboard, '--delete', '--json')
     expect(json.plan.changes).toEqual([])
@@ -350,12 +350,12 @@ describe('somebody who is on the roster again', () => {
   test('is told to a person', async () => {
     const { stdout, stderr } = await room.ok(Provision, '--yes')
     expect(stdout).toContain(
-      `Bilal Quill2 (${bilal.email}) is back: ${keyOf(bilal).name} is to be enabled again.\n`,
+      `Bilal Quill2 (${bilal.email}) is back: ${keyOf(bilal).name} will be enabled again.\n`,
     )
     expect(stdout).toContain('Plan: 1 key to make, 1 to enable again; 2 students already have one.\n')
-    expect(stdout).toContain('This plan enables 1 key: it is applied after a yes, or with --yes.\n')
+    expect(stdout).toContain('This plan enables 1 key: it needs a yes, or --yes.\n')
     expect(stdout).toMatch(/\nCreated: 1\nAlready had one: 2\nEnabled again: 1\n/)
-    expect(stderr).toMatch(/^Enable the keys of those who are back: 1$/m)
+    expect(stderr).toMatch(/^Change keys that are there: 1$/m)
     const { stdout: history } = await room.ok(History, 'bilal')
     expect(history).toMatch(/the key was enabled.*\n.*the key was disabled/)
   })
@@ -700,7 +700,7 @@ describe('--dry-run', () => {
       const { stdout } = await room.ok(Offboard, '--dry-run', ...flags)
       expect(folderState()).toEqual(before)
       expect(writes()).toEqual([])
-      expect(stdout).toContain('it is applied with --force only.\n')
+      expect(stdout).toContain('it needs --force.\n')
       expect(stdout).toMatch(/This was a dry run: nothing was sent, and nothing was written\.\n$/)
     },
   )

@@ -234,8 +234,8 @@ describe('--guardrail', () => {
     test('is told to a person, in the plan and in the end', async () => {
       await failed({ kind: 'error', status: 400 })
       const { stdout } = await room.ok(Provision)
-      expect(stdout).toContain('is to get the guardrail Small models.\n')
-      expect(stdout).toContain('\nGuardrail made up for: 2\n')
+      expect(stdout).toContain('will get the guardrail Small models.\n')
+      expect(stdout).toContain('\nEarlier keys set right: 2\n')
     })
 
     test('since it is gone can be replaced by another one', async () => {

@@ -55,7 +55,7 @@ describe('a key that came out otherwise than asked for', () => {
     await room.ok(InitDb)
     writeRoster([ada])
     givesOtherwise({ limit: 99 })
-    room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'error', status: 400 } })
+    const fault = room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'error', status: 400 } })
     const { json, exitCode } = await room.run(Provision, '--json')
     expect(exitCode).toBe(3)
     expect(json.students).toMatchObject([
@@ -63,6 +63,14 @@ describe('a key that came out otherwise than asked for', () => {
     ])
     expect(query('keys.db', 'SELECT count(*) AS n FROM secret')).toEqual([{ n: 1 }])
     expect(query('keys.db', 'SELECT count(*) AS n FROM pending_change')).toEqual([{ n: 0 }])
+    // The next run is not content with it; a person who has changed the limit since is left alone.
+    fault.remove()
+    const next = await room.ok(Provision, '--json')
+    expect(next.json.plan.changes).toMatchObject([{ kind: 'update', limit: { from: 99, to: 3 } }])
+    expect(next.json.counts).toEqual({ updated: 1 })
+    expect(room.sandbox.state.keys()).toMatchObject([{ limit: 3 }])
+    room.sandbox.state.editKey(room.sandbox.state.keys()[0]?.hash ?? '', { limit: 42 })
+    expect((await room.ok(Provision, '--json')).json.plan.changes).toEqual([])
   })
 
   test('under another name: counts as failed, nothing more is done with it, and the secret is kept', async () => {
@@ -80,10 +88,10 @@ describe('a key that came out otherwise than asked for', () => {
     expect(patches()).toEqual([])
     expect(secrets()).toEqual(secretsHere())
     expect(handedOut()).toEqual(secretsHere())
-    // The ledger tells whose it is, so nobody gets a second one.
+    // The ledger tells whose it is, so nobody gets a second one; what it may spend is set right.
     const again = await room.ok(Provision, '--json')
-    expect(again.json.counts).toEqual({ 'already had one': 1 })
-    expect(room.sandbox.state.keys()).toHaveLength(1)
+    expect(again.json.counts).toEqual({ updated: 1 })
+    expect(room.sandbox.state.keys()).toMatchObject([{ limit: 3 }])
   })
 })
 
