@@ -96,6 +96,8 @@ const DOUBT = 'an earlier creation is in doubt'
 const PLACEHOLDER = 'the address is a placeholder: find it out first'
 const DONE = 'done already by the run that was interrupted'
 const OUT_OF_USE = 'the key that was to be replaced is out of use'
+const LAST =
+  'the newer key is disabled or has expired, and the old one is the last that works: name the student to get another one'
 
 describe('a new key in the place of an old one', () => {
   test('is made first, and then the old one is disabled', () => {
@@ -580,6 +582,66 @@ describe('a run that was interrupted', () => {
       creations: [aCreation({ keyName: lost.name, intendedAt: NOW, replaces: 'ada-1' })],
     })
     expect(words(plan)).toEqual(['delete-lost ada-4', 'create for ada-1', 'disable ada-1'])
+  })
+})
+
+describe('the last key of a student that works', () => {
+  const over = { expiresAt: '2026-03-01T00:00:00Z' }
+  const of = (rotation: Rotation, newer: Partial<Key>, mode: RotationInput['mode'] = 'all') =>
+    planned({
+      mode,
+      students: [ADA],
+      keys: [keyOf(ADA), keyOf(ADA, 2, newer)],
+      rotations: [rotation],
+      secretHere: new Set(),
+    })
+
+  test.each<[RotationInput['mode'], Rotation]>([
+    ['due', aKeptOne(-1)],
+    ['all', aKeptOne(-1)],
+    ['lost', aKeptOne(-1)],
+    ['all', aRotation({ newHash: 'ada-2' })],
+    ['lost', aRotation({ newHash: 'ada-2' })],
+  ])('%s: is not retired where the newer one was disabled meanwhile', (mode, rotation) => {
+    const plan = of(rotation, { disabled: true }, mode)
+    expect([words(plan), whys(plan)]).toEqual([[], [[ADA.mqId, LAST]]])
+  })
+
+  test('is not looked at for others that work', () => {
+    const plan = planned({
+      mode: 'due',
+      students: [ADA],
+      keys: [keyOf(ADA), keyOf(ADA, 2, { disabled: true }), keyOf(ADA, 3)],
+      rotations: [aKeptOne(-1)],
+    })
+    expect([words(plan), whys(plan)]).toEqual([['disable ada-1'], []])
+  })
+
+  test('a key that does not work is deleted all the same', () => {
+    const keys = [keyOf(ADA, 1, { disabled: true }), keyOf(ADA, 2, { disabled: true })]
+    const plan = planned({
+      mode: 'due',
+      students: [ADA],
+      keys,
+      rotations: [aKeptOne(-1, { deleteOld: true })],
+    })
+    expect([words(plan), whys(plan)]).toEqual([['delete ada-1'], []])
+  })
+
+  test.each<[string, Rotation, string[]]>([
+    ['kept', aKeptOne(3), ['create for ada-2', 'disable ada-1']],
+    ['interrupted', aRotation({ newHash: 'ada-2' }), ['create for ada-1', 'disable ada-1']],
+  ])('whoever names the student gets one more: %s', (_, rotation, expected) => {
+    expect(words(of(rotation, { disabled: true }, 'named'))).toEqual(expected)
+  })
+
+  test.each<[string, Rotation]>([
+    ['kept', aKeptOne(3)],
+    ['interrupted', aRotation({ newHash: 'ada-2' })],
+  ])('a newer one that has expired is as good as none: %s', (_, rotation) => {
+    for (const mode of ['named', 'all', 'lost'] as const)
+      expect(words(of(rotation, over, mode))).toEqual(['create for ada-1', 'disable ada-1'])
+    expect(words(of(rotation, over, 'due'))).toEqual([])
   })
 })
 

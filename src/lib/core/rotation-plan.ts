@@ -113,7 +113,10 @@ const DAY_MS = 86_400_000
 export function planRotation(input: RotationInput): RotationPlan {
   const { lost, settled, there } = settleDoubt(input)
   const situation = situationOf(input, there, settled)
-  const steps = input.students.map((student) => ({ student, ...stepFor(student, situation) }))
+  const steps = input.students.map((student) => ({
+    student,
+    ...withoutLastKey(student, stepFor(student, situation), situation),
+  }))
   const changes = [
     ...lost,
     ...steps.flatMap(({ create }) => create ?? []),
@@ -162,8 +165,10 @@ function situationOf(input: RotationInput, there: readonly Key[], { leftAlone }:
   const byHash = new Map(there.map((key) => [key.hash, key]))
   const unfinished = groupByStudent(input.rotations.filter(({ closedAt }) => closedAt === null))
   const resumed = input.students.flatMap((student) => unfinished.get(mqIdKey(student.mqId)) ?? [])
-  const isKept = ({ closedAt, newHash, retiredAt }: Rotation) =>
-    closedAt !== null && retiredAt === null && newHash !== null && byHash.has(newHash)
+  const isKept = ({ closedAt, newHash, retiredAt }: Rotation) => {
+    const newer = byHash.get(newHash ?? '')
+    return closedAt !== null && retiredAt === null && newer !== undefined && !isExpired(newer, input.now)
+  }
   return {
     ...input,
     byHash,
@@ -188,6 +193,8 @@ interface Step {
 }
 
 const DONE_ALREADY = 'done already by the run that was interrupted'
+const LAST_KEY =
+  'the newer key is disabled or has expired, and the old one is the last that works: name the student to get another one'
 
 function stepFor(student: Person, situation: Situation): Step {
   const { unfinished, unclear, doneInRun, mode } = situation
@@ -215,7 +222,9 @@ function resume(student: Person, rows: readonly Rotation[], situation: Situation
   let step: Step = {}
   for (const row of rows) {
     const old = byHash.get(row.oldHash)
-    const isMade = row.newHash !== null && byHash.has(row.newHash)
+    const newer = byHash.get(row.newHash ?? '')
+    // A new key that was disabled meanwhile is made anew for a student who is named, as any other.
+    const isMade = newer && !isExpired(newer, now) && !(newer.disabled && mode === 'named')
     const isOutOfUse = !old || isExpired(old, now) || (old.disabled && mode !== 'named')
     if (!isMade && isOutOfUse) {
       // Somebody has taken the old key away meanwhile: then there is nothing to replace.
@@ -282,6 +291,17 @@ function oldKeyStep(
   const key = { ...studentRef(student), keyName: old.name, hash: old.hash }
   if (retireAt > now) return { keep: [{ ...key, until: retireAt.toISOString() }] }
   return { retire: [{ kind: deleteOld ? 'delete' : 'disable', ...key }] }
+}
+
+/** Takes out of a step what would leave the student without a key that works. */
+function withoutLastKey(student: Person, step: Step, { keysOf, now }: Situation): Step {
+  const retired = new Set(step.retire?.map(({ hash }) => hash))
+  const working = (keysOf.get(mqIdKey(student.mqId)) ?? []).filter(
+    (key) => !key.disabled && !isExpired(key, now),
+  )
+  if (step.create || working.length === 0 || working.some(({ hash }) => !retired.has(hash))) return step
+  const last = new Set(working.map(({ hash }) => hash))
+  return { ...step, retire: step.retire?.filter(({ hash }) => !last.has(hash)), skip: LAST_KEY }
 }
 
 function merge(...steps: readonly Step[]): Step {
