@@ -574,6 +574,45 @@ describe('a run that was interrupted', () => {
     expect([words(plan), whys(plan)]).toEqual([[], [[ADA.mqId, DOUBT]]])
   })
 
+  test('due: an old key whose day has come and whose new one is made is retired, and no key is made', () => {
+    const guardrail = { id: 'g', name: 'Small models' }
+    const unassigned = [{ hash: 'ada-2', guardrail }]
+    const due = (over: Partial<Rotation>) => resumed(made(over), { mode: 'due', unassigned })
+    expect(words(due({}))).toEqual(['assign-guardrail ada-2', 'disable ada-1'])
+    expect(words(due({ retireAt: inDays(3) }))).toEqual([
+      'assign-guardrail ada-2',
+      'keep ada-1 until 2026-03-05',
+    ])
+    expect(due({})).toMatchObject({ skipped: [], resumesSince: null })
+    const unmade = resumed(aRotation(), { mode: 'due', keys: [keyOf(ADA)] })
+    expect([words(unmade), unmade.skipped, unmade.moot]).toEqual([[], [], []])
+    const moot = resumed(aRotation(), { mode: 'due', keys: [] })
+    expect([moot.skipped, moot.moot]).toEqual([[], []])
+  })
+
+  test.each<[number, string[]]>([
+    [-1, ['create for ada-2', 'disable ada-2', 'disable ada-1']],
+    [3, ['create for ada-2', 'disable ada-2', 'keep ada-1 until 2026-03-05']],
+  ])('an older key that is kept is not forgotten, %i days before its day', (days, expected) => {
+    const rotations = [
+      aKeptOne(days, { plannedAt: inDays(-7) }),
+      aRotation({ id: 2, oldHash: 'ada-2', newHash: null }),
+    ]
+    expect(words(planned({ keys: both, rotations }))).toEqual(expected)
+  })
+
+  test('the newest of several gets a new key, and the older ones go with it', () => {
+    const rotations = [made(), aRotation({ id: 2, oldHash: 'ada-2' })]
+    const expected = ['create for ada-2', 'disable ada-2', 'disable ada-1']
+    expect(words(planned({ keys: both, rotations }))).toEqual(expected)
+    // Also where the newest is disabled, and its student is named.
+    const keys = [keyOf(ADA), keyOf(ADA, 2, { disabled: true })]
+    expect(words(planned({ keys, rotations }))).toEqual(['create for ada-2', 'disable ada-1'])
+    // Where it is gone there is nothing to replace but the older one.
+    const plan = planned({ keys: [keyOf(ADA)], rotations })
+    expect([words(plan), plan.moot, plan.skipped]).toEqual([['create for ada-1', 'disable ada-1'], [2], []])
+  })
+
   test('makes a new key for a lost one that its own creation left', () => {
     const lost = keyOf(ADA, 4, { name: '20260302_Ada Quill_48200001', createdAt: NOW.toISOString() })
     const plan = resumed(aRotation(), {
@@ -600,6 +639,7 @@ describe('the last key of a student that works', () => {
     ['due', aKeptOne(-1)],
     ['all', aKeptOne(-1)],
     ['lost', aKeptOne(-1)],
+    ['due', aRotation({ newHash: 'ada-2' })],
     ['all', aRotation({ newHash: 'ada-2' })],
     ['lost', aRotation({ newHash: 'ada-2' })],
   ])('%s: is not retired where the newer one was disabled meanwhile', (mode, rotation) => {

@@ -164,7 +164,10 @@ interface Situation extends RotationInput {
 function situationOf(input: RotationInput, there: readonly Key[], { leftAlone }: Settled): Situation {
   const byHash = new Map(there.map((key) => [key.hash, key]))
   const unfinished = groupByStudent(input.rotations.filter(({ closedAt }) => closedAt === null))
-  const resumed = input.students.flatMap((student) => unfinished.get(mqIdKey(student.mqId)) ?? [])
+  const resumed =
+    input.mode === 'due'
+      ? []
+      : input.students.flatMap((student) => unfinished.get(mqIdKey(student.mqId)) ?? [])
   const isKept = ({ closedAt, newHash, retiredAt }: Rotation) => {
     const newer = byHash.get(newHash ?? '')
     return closedAt !== null && retiredAt === null && newer !== undefined && !isExpired(newer, input.now)
@@ -200,10 +203,9 @@ function stepFor(student: Person, situation: Situation): Step {
   const { unfinished, unclear, doneInRun, mode } = situation
   const id = mqIdKey(student.mqId)
   if (unclear.has(id)) return { skip: 'an earlier creation is in doubt' }
-  const rows = unfinished.get(id)
-  if (rows && mode !== 'due') return resume(student, rows, situation)
+  const rows = unfinished.get(id) ?? []
+  if (rows.length > 0 || mode === 'due') return resume(student, rows, situation)
   const kept = keptOldSteps(student, situation)
-  if (mode === 'due') return kept
   if (doneInRun.has(id)) return { ...kept, skip: DONE_ALREADY }
   if (isPlaceholder(student.email))
     return { ...kept, skip: 'the address is a placeholder: find it out first' }
@@ -214,17 +216,22 @@ function stepFor(student: Person, situation: Situation): Step {
 }
 
 /**
- * What is left to do for the rotations of one student that were interrupted. There are several where an old key was
- * kept and its new one replaced before the old one was due; none of them makes a second new key.
+ * What is left to do for the rotations of one student that were interrupted, and for old keys that are kept. There are
+ * several where an old key was kept and its new one replaced before the old one was due; none of them makes a second
+ * new key. Where only old keys are retired whose day has come, no new key is made at all.
  */
 function resume(student: Person, rows: readonly Rotation[], situation: Situation): Step {
   const { byHash, now, mode } = situation
   let step: Step = {}
-  for (const row of rows) {
+  // The newest first: where it is its key that is replaced once more, the older ones go with it.
+  for (const row of [...rows].reverse()) {
     const old = byHash.get(row.oldHash)
     const newer = byHash.get(row.newHash ?? '')
     // A new key that was disabled meanwhile is made anew for a student who is named, as any other.
-    const isMade = newer && !isExpired(newer, now) && !(newer.disabled && mode === 'named')
+    const isMade =
+      (step.create && step.create.replaces === row.newHash) ||
+      (newer && !isExpired(newer, now) && !(newer.disabled && mode === 'named'))
+    if (!isMade && mode === 'due') continue
     const isOutOfUse = !old || isExpired(old, now) || (old.disabled && mode !== 'named')
     if (!isMade && isOutOfUse) {
       // Somebody has taken the old key away meanwhile: then there is nothing to replace.
@@ -238,7 +245,8 @@ function resume(student: Person, rows: readonly Rotation[], situation: Situation
     const assign = missingGuardrail(student, row, situation)
     step = merge(step, { assign }, oldKeyStep(student, old ?? { hash: row.oldHash }, row, situation))
   }
-  if (step.create || step.retire?.length) delete step.skip
+  step = merge(step, keptOldSteps(student, situation))
+  if (step.create || step.retire?.length || mode === 'due') delete step.skip
   else if (!step.moot?.length) step.skip = DONE_ALREADY
   return step
 }
