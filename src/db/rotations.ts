@@ -3,12 +3,17 @@ import type { NewRotation, Rotation } from '../lib/core/rotation-plan.js'
 import type { Db } from './connection.js'
 import { keyGuardrail, rotation, secret } from './tables.js'
 
-/** Writes down all that a run sets out to rotate. */
+/**
+ * Writes down all that a run sets out to rotate. An old key that is still to be retired has one entry: a newer run takes
+ * it over.
+ */
 export function addRotations(db: Db, rotations: readonly NewRotation[], at: Date): void {
-  for (const row of rotations)
-    db.insert(rotation)
-      .values({ ...row, plannedAt: at })
-      .run()
+  for (const row of rotations) {
+    const entry = { ...row, plannedAt: at, closedAt: null }
+    const isSame = and(eq(rotation.oldHash, row.oldHash), isUnfinished)
+    const { changes } = db.update(rotation).set(entry).where(isSame).run()
+    if (changes === 0) db.insert(rotation).values(entry).run()
+  }
 }
 
 /** The rotations that something is left to do for, now or on a later day, and those of the same runs that are done. */
@@ -30,9 +35,8 @@ const isUnfinished = or(isNull(rotation.closedAt), isKept)
  * does so for the older keys too that are still to be retired.
  */
 export function setNewKey(db: Db, oldHash: string, newHash: string): void {
-  // Opened again, where the first new key was lost while the old one was kept.
   db.update(rotation)
-    .set({ newHash, closedAt: null })
+    .set({ newHash })
     .where(and(eq(rotation.oldHash, oldHash), isUnfinished))
     .run()
   db.update(rotation)

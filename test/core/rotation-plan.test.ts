@@ -704,6 +704,18 @@ describe('what the journal is told', () => {
     ])
   })
 
+  test('an older key that is kept and goes with it, which is a part of this run from now on', () => {
+    const of: Partial<RotationInput> = {
+      keys: [keyOf(ADA), keyOf(ADA, 2)],
+      rotations: [aKeptOne(3, { deleteOld: true })],
+    }
+    const older = { mqId: ADA.mqId, oldHash: 'ada-1', deleteOld: true, retireAt: NOW }
+    expect(begun(of)).toMatchObject([{ oldHash: 'ada-2' }, older])
+    // Not one that stays until its day, and none twice.
+    expect(begun({ ...of, keepOldDays: 2 })).toMatchObject([{ oldHash: 'ada-2' }])
+    expect(begun({ ...of, keys: [keyOf(ADA)] })).toMatchObject([{ oldHash: 'ada-1', deleteOld: false }])
+  })
+
   test('not what only retires a kept key', () => {
     const of = { mode: 'due', keys: [keyOf(ADA), keyOf(ADA, 2)], rotations: [aKeptOne(0)] } as const
     expect(words(planned(of))).toEqual(['disable ada-1'])

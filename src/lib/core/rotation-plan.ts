@@ -360,15 +360,25 @@ function doneInRun(rotations: readonly Rotation[], resumed: readonly Rotation[])
   )
 }
 
-/** The journal's entries for what a plan begins anew; what it resumes has them already. */
-export function newRotations(plan: RotationPlan, input: RotationInput): NewRotation[] {
-  const begun = new Set(input.rotations.flatMap((row) => (row.closedAt === null ? [row.oldHash] : [])))
-  const students = new Map(input.students.map((student) => [mqIdKey(student.mqId), student]))
-  return plan.changes.flatMap((change) => {
-    const student = students.get(mqIdKey(change.mqId))
-    if (change.kind !== 'create' || change.replaces === null || begun.has(change.replaces) || !student)
-      return []
-    return [newRotation(student, { hash: change.replaces }, input)]
+/**
+ * The journal's entries for what a plan begins anew; what it resumes has them already. An older key that was kept and
+ * goes with the one that is replaced is a part of this run from now on: where it cannot be retired, the next run has
+ * that to do, and makes no other new key.
+ */
+export function newRotations({ changes }: RotationPlan, input: RotationInput): NewRotation[] {
+  const { rotations, now } = input
+  const begun = new Set(rotations.flatMap((row) => (row.closedAt === null ? [row.oldHash] : [])))
+  const creates = changes.filter((change) => change.kind === 'create')
+  const replaced = new Set(creates.map(({ replaces }) => replaces))
+  const renewed = new Set(creates.map(({ mqId }) => mqId))
+  const kept = new Set(rotations.map(({ oldHash }) => oldHash))
+  return changes.flatMap((change) => {
+    if (change.kind === 'create' && change.replaces !== null && !begun.has(change.replaces))
+      return [newRotation(change, { hash: change.replaces }, input)]
+    if (change.kind !== 'disable' && change.kind !== 'delete') return []
+    const { mqId, hash, kind } = change
+    const goesWithIt = kept.has(hash) && !begun.has(hash) && !replaced.has(hash) && renewed.has(mqId)
+    return goesWithIt ? [{ mqId, oldHash: hash, deleteOld: kind === 'delete', retireAt: now }] : []
   })
 }
 
@@ -391,7 +401,7 @@ function groupByStudent(rotations: readonly Rotation[]): Map<string, Rotation[]>
 }
 
 function newRotation(
-  { mqId }: Person,
+  { mqId }: Pick<Person, 'mqId'>,
   { hash: oldHash }: Pick<Key, 'hash'>,
   { now, keepOldDays, deleteOld }: RotationInput,
 ): NewRotation {
