@@ -1,4 +1,5 @@
-import { and, asc, eq, gt, inArray, isNotNull, isNull, or } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import { mqIdKey } from '../lib/core/key-name.js'
 import type { NewRotation, Rotation } from '../lib/core/rotation-plan.js'
 import type { Db } from './connection.js'
 import { keyGuardrail, rotation, secret } from './tables.js'
@@ -30,18 +31,16 @@ export function unfinishedRuns(db: Db): Rotation[] {
 const isKept = and(isNotNull(rotation.newHash), isNull(rotation.retiredAt))
 const isUnfinished = or(isNull(rotation.closedAt), isKept)
 
-/**
- * Writes down that the new key of a rotation is made. Where it takes the place of one that was itself new, it
- * does so for the older keys too that are still to be retired.
- */
-export function setNewKey(db: Db, oldHash: string, newHash: string): void {
+/** Writes down that a student has a new key: it takes the place of all their older ones whose rotation is not over. */
+export function setNewKey(db: Db, mqId: string, newHash: string): void {
   db.update(rotation)
     .set({ newHash })
-    .where(and(eq(rotation.oldHash, oldHash), isUnfinished))
-    .run()
-  db.update(rotation)
-    .set({ newHash })
-    .where(and(eq(rotation.newHash, oldHash), isNull(rotation.retiredAt)))
+    .where(
+      and(
+        eq(sql`lower(${rotation.mqId})`, mqIdKey(mqId)),
+        or(isNull(rotation.closedAt), isNull(rotation.retiredAt)),
+      ),
+    )
     .run()
 }
 

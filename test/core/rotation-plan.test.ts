@@ -608,6 +608,9 @@ describe('a run that was interrupted', () => {
     // Also where the newest is disabled, and its student is named.
     const keys = [keyOf(ADA), keyOf(ADA, 2, { disabled: true })]
     expect(words(planned({ keys, rotations }))).toEqual(['create for ada-2', 'disable ada-1'])
+    // Also where what was made for both is gone.
+    const lost = rotations.map((row) => ({ ...row, newHash: 'ada-3' }))
+    expect(words(planned({ keys: both, rotations: lost }))).toEqual(expected)
     // Where it is gone there is nothing to replace but the older one.
     const plan = planned({ keys: [keyOf(ADA)], rotations })
     expect([words(plan), plan.moot, plan.skipped]).toEqual([['create for ada-1', 'disable ada-1'], [2], []])

@@ -10,7 +10,7 @@ import { useLedgers } from './ledger.js'
 useFolder()
 const openNew = useLedgers()
 
-const ADA = person('1', 'ada@students.example.edu')
+const ADA = person('ab1', 'ada@students.example.edu')
 const BILAL = person('2', 'bilal@students.example.edu')
 const GUARDRAIL = { id: 'g1', name: 'Small models' }
 /** Moments of one story, in milliseconds. */
@@ -179,11 +179,21 @@ describe('a new key', () => {
     ])
   })
 
-  test('that was lost is made once more by the same entry', async () => {
+  test('that was lost is made once more, for the older keys too whose place it was to take', async () => {
     const ledger = await begun()
     await replace(ledger, ADA, ['a1', 'a2'])
+    await ledger.addRotations([begin({ ...ADA, mqId: ADA.mqId.toUpperCase() }, 'a2')], SECOND)
+    await replace(ledger, ADA, ['a2', 'a3'])
+    await replace(ledger, ADA, ['a2', 'a4'])
+    expect(await unfinished(ledger)).toEqual(['a1 → a4', 'b1 → null', 'a2 → a4'])
+  })
+
+  test('that was lost when the old one was retired already is made once more by the same entry', async () => {
+    const ledger = await begun()
+    await replace(ledger, ADA, ['a1', 'a2'])
+    await ledger.markRetired(['a1'], SECOND)
     await replace(ledger, ADA, ['a1', 'a3'])
-    expect((await unfinished(ledger))[0]).toBe('a1 → a3')
+    expect((await unfinished(ledger))[0]).toBe('a1 → a3 retired')
   })
 
   test('leaves alone what is over', async () => {

@@ -223,14 +223,13 @@ function stepFor(student: Person, situation: Situation): Step {
 function resume(student: Person, rows: readonly Rotation[], situation: Situation): Step {
   const { byHash, now, mode } = situation
   let step: Step = {}
-  // The newest first: where it is its key that is replaced once more, the older ones go with it.
+  // The newest first: where its key is replaced, what is made takes the place of the older ones too.
   for (const row of [...rows].reverse()) {
     const old = byHash.get(row.oldHash)
     const newer = byHash.get(row.newHash ?? '')
     // A new key that was disabled meanwhile is made anew for a student who is named, as any other.
     const isMade =
-      (step.create && step.create.replaces === row.newHash) ||
-      (newer && !isExpired(newer, now) && !(newer.disabled && mode === 'named'))
+      step.create !== undefined || (newer && !isExpired(newer, now) && !(newer.disabled && mode === 'named'))
     if (!isMade && mode === 'due') continue
     const isOutOfUse = !old || isExpired(old, now) || (old.disabled && mode !== 'named')
     if (!isMade && isOutOfUse) {
@@ -238,10 +237,7 @@ function resume(student: Person, rows: readonly Rotation[], situation: Situation
       step = merge(step, { moot: [row.id], skip: 'the key that was to be replaced is out of use' })
       continue
     }
-    if (!isMade && old) {
-      if (step.create) continue
-      step = merge(step, { create: newKey(student, old, situation) })
-    }
+    if (!isMade && old) step = merge(step, { create: newKey(student, old, situation) })
     const assign = missingGuardrail(student, row, situation)
     step = merge(step, { assign }, oldKeyStep(student, old ?? { hash: row.oldHash }, row, situation))
   }
