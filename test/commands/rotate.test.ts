@@ -170,6 +170,14 @@ describe('one student', () => {
     expect(expiries).toEqual([Date.UTC(2026, 5, 30, 10), Date.UTC(2026, 10, 30, 10)])
   })
 
+  test('--expires that is over already is refused, since the new key would be none', async () => {
+    await ready()
+    const { stderr, exitCode } = await room.run(Rotate, ada.email, '--yes', '--expires', '2026-03-01')
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('--expires is over already')
+    expect(creations()).toEqual([])
+  })
+
   test('who is named has a disabled key: it is replaced all the same, and stays disabled', async () => {
     await ready()
     const [old] = keysOf(ada)

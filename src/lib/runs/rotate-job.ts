@@ -1,6 +1,7 @@
 import type { DeleteKey, DisableKey } from '../core/changes.js'
 import { everybody } from '../core/class-people.js'
 import { UsageError } from '../core/errors.js'
+import { refusePastExpiry } from '../core/expiry.js'
 import { findStudent } from '../core/find-student.js'
 import { mqIdKey } from '../core/key-name.js'
 import { countOutcomes, isUnfinished, type StudentOutcome, stoppedOf } from '../core/outcome.js'
@@ -61,10 +62,11 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
     return String(this.#listed.keys.length)
   }
 
-  /** @throws UsageError where a student is not found, or has no key that could be replaced */
+  /** @throws UsageError where a student is not found or has no key that could be replaced, or `--expires` is over */
   async makePlan({ mode, students: words, keepOld, ...wishes }: RotateWishes): Promise<string> {
     const { ledger, openRouter } = this.session
     const { keys, listedAt: now } = this.#listed
+    refusePastExpiry(wishes.expiresAt, now)
     const known = await ledger.knownClass()
     const people = everybody(this.#people, known.students)
     const named = [...new Set(words.map((each) => findStudent(people, each)))]
