@@ -286,6 +286,46 @@ describe('several students', () => {
 })
 
 describe('old keys that are kept', () => {
+  test('stay in use until their day, and --due retires them then', async () => {
+    await ready([ada, bilal])
+    const { stdout, json } = await (async () => ({
+      ...(await room.ok(Rotate, ada.email, '--keep-old', '7', '--yes')),
+      json: (await room.ok(Check, '--json')).json,
+    }))()
+    expect(stdout).toContain('kept until 2026-03-09 12:00')
+    expect(stdout).toContain('Plan: 1 key to make, 0 old keys to retire.')
+    expect([enabled(ada), handedOut().length]).toEqual([[true, true], 1])
+    expect(json.replaced).toMatchObject([{ email: ada.email }])
+
+    itIsDay(6)
+    const early = await room.ok(Rotate, '--due', '--json')
+    expect([early.json.students, early.json.plan.kept.length, early.json.plan.changes]).toEqual([[], 1, []])
+    expect(enabled(ada)).toEqual([true, true])
+
+    itIsDay(7)
+    const due = await room.ok(Rotate, '--due', '--yes')
+    expect(due.stdout).toContain('Plan: 0 keys to make, 1 old key to retire.')
+    expect(due.stdout).toContain('Old keys disabled: 1\n')
+    expect([enabled(ada), enabled(bilal), creations().length]).toEqual([[false, true], [true], 1])
+    expect(logged().map(({ action }) => action)).toEqual(['provisioned', 'replaced', 'update_disabled'])
+    expect(openRotations()).toBe(0)
+
+    const { json: nothing } = await room.ok(Rotate, '--due', '--json')
+    expect([nothing.students, nothing.plan.changes]).toEqual([[], []])
+  })
+
+  test('--due is asked about, retires those of the students who are named, and deletes where that was said', async () => {
+    await ready([ada, bilal])
+    await room.ok(Rotate, '--all', '--keep-old', '7', '--delete-old', '--yes')
+    itIsDay(8)
+    expect((await room.run(Rotate, '--due')).exitCode).toBe(4)
+    const { json } = await room.ok(Rotate, '--due', bilal.email, '--yes', '--json')
+    expect(outcomes(json)).toEqual({ [bilal.email]: 'deleted' })
+    expect([enabled(ada), enabled(bilal)]).toEqual([[true, true], [true]])
+    expect((await room.ok(Rotate, '--due', '--yes')).stdout).toContain('Old keys deleted: 1\n')
+    expect([enabled(ada), openRotations()]).toEqual([[true], 0])
+  })
+
   test('whose new key has leaked: one request more, and both are out of use', async () => {
     await ready()
     await room.ok(Rotate, ada.email, '--keep-old', '7', '--yes')

@@ -189,9 +189,9 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
     const resumed = new Set(
       this.#input.rotations.flatMap(({ mqId, closedAt }) => (closedAt === null ? [mqIdKey(mqId)] : [])),
     )
-    const meant = new Map(
-      [...this.plan.changes, ...this.plan.kept].map((change) => [mqIdKey(change.mqId), change]),
-    )
+    // A key that only stays in use until its day is nothing that this run has done.
+    const kept = this.plan.kept.filter(({ mqId }) => resumed.has(mqIdKey(mqId)))
+    const meant = new Map([...this.plan.changes, ...kept].map((change) => [mqIdKey(change.mqId), change]))
     const ofPlan = [...meant].map(([id, { email, name, mqId, keyName }]): StudentOutcome => {
       const outcome = made.get(id)
       if (outcome && !isMade(outcome)) return outcome
