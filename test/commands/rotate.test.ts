@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import Check from '../../src/commands/check.js'
 import InitDb from '../../src/commands/init-db.js'
@@ -358,6 +358,27 @@ describe('old keys that are kept', () => {
       new Date(2026, 2, 4, 12).toISOString(),
     ])
     expect([enabled(ada), openRotations()]).toEqual([[false, false, true], 0])
+  })
+
+  test('are out of use when the instructor has disabled them through limits.csv before', async () => {
+    await ready()
+    await room.ok(Rotate, ada.email, '--keep-old', '7', '--yes')
+    const rows = readFileSync('limits.csv', 'utf8').split('\n')
+    const [oldest] = keysOf(ada)
+    writeFileSync(
+      'limits.csv',
+      rows
+        .map((row) => (row.includes(oldest?.hash ?? '') ? row.replace(',false,', 'true,false,') : row))
+        .join('\n'),
+    )
+    // What limits.csv asks of a key that is kept is not forgotten when somebody else is rotated.
+    await room.ok(Rotate, bilal.email, '--yes')
+    expect(readCsv('limits.csv').find(({ hash }) => hash === oldest?.hash)?.target_disabled).toBe('true')
+    await room.ok(Update, '--yes')
+    expect(enabled(ada)).toEqual([false, true])
+    itIsDay(9)
+    const { json } = await room.ok(Rotate, '--due', '--json')
+    expect([json.students, json.plan.retired.length, openRotations()]).toEqual([[], 1, 0])
   })
 
   test('stay where the new key was disabled meanwhile, and the run says what to do', async () => {

@@ -148,14 +148,16 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
   }
 
   /**
-   * Writes limits.csv anew and the snapshot; a row of an old key asks for nothing more. Only then is the run over:
-   * one that ends before is resumed, and nobody gets a second new key from it.
+   * Writes limits.csv anew and the snapshot; the row of a key that this run has replaced asks for nothing more. Only
+   * then is the run over: one that ends before is resumed, and nobody gets a second new key from it.
    */
   async saveFiles(limits: string): Promise<string> {
     const { ledger } = this.session
-    const replaced = new Set((await ledger.knownClass()).replaced.keys())
+    const rotations = await ledger.unfinishedRotations()
+    const replaced = rotations.filter(({ closedAt, newHash }) => closedAt === null && newHash !== null)
+    const answered = new Set(replaced.map(({ oldHash }) => oldHash))
     const keys = this.#takenOut.now(this.run.keys)
-    const files = await saveClassFiles(limits, this.#people, keys, ledger, replaced)
+    const files = await saveClassFiles(limits, this.#people, keys, ledger, answered)
     Object.assign(this.files, files)
     await ledger.closeRotations(this.plan.moot, new Date())
     return `${files.limits}, ${files.snapshot}`
