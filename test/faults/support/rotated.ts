@@ -26,7 +26,12 @@ export async function openRotationRoom(
   people: Room['people'],
   provision: string[] = [],
 ): Promise<RotationRoom> {
-  const room = await openRoom(people, {})
+  return openRotation(await openRoom(people, {}), provision)
+}
+
+/** Gives everybody of a room a key, and looks on whether anybody is ever without one. */
+export async function openRotation(room: Room, provision: string[] = []): Promise<RotationRoom> {
+  const { people } = room
   await runWell(room, 'provision', ...provision)
   const before = new Set(room.sandbox.state.keys().map((key) => key.hash))
   room.sandbox.state.requests.length = 0
