@@ -70,7 +70,7 @@ export function complete(
   )
   if (request.guardrail) wishGuardrail(db, hash, request.guardrail)
   if (request.replaces) {
-    setNewKey(db, request.replaces, hash)
+    setNewKey(db, request.student.mqId, hash)
     logChanges(db, [{ keyHash: request.replaces, action: 'replaced', oldValue: null, newValue: hash }], at)
   }
   close(db, [id], 'done', at, hash)

@@ -1,14 +1,20 @@
-import { and, asc, eq, gt, inArray, isNotNull, isNull, or } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import { mqIdKey } from '../lib/core/key-name.js'
 import type { NewRotation, Rotation } from '../lib/core/rotation-plan.js'
 import type { Db } from './connection.js'
 import { keyGuardrail, rotation, secret } from './tables.js'
 
-/** Writes down all that a run sets out to rotate. */
+/**
+ * Writes down all that a run sets out to rotate. An old key that is still to be retired has one entry: a newer run takes
+ * it over.
+ */
 export function addRotations(db: Db, rotations: readonly NewRotation[], at: Date): void {
-  for (const row of rotations)
-    db.insert(rotation)
-      .values({ ...row, plannedAt: at })
-      .run()
+  for (const row of rotations) {
+    const entry = { ...row, plannedAt: at, closedAt: null }
+    const isSame = and(eq(rotation.oldHash, row.oldHash), isUnfinished)
+    const { changes } = db.update(rotation).set(entry).where(isSame).run()
+    if (changes === 0) db.insert(rotation).values(entry).run()
+  }
 }
 
 /** The rotations that something is left to do for, now or on a later day, and those of the same runs that are done. */
@@ -25,19 +31,16 @@ export function unfinishedRuns(db: Db): Rotation[] {
 const isKept = and(isNotNull(rotation.newHash), isNull(rotation.retiredAt))
 const isUnfinished = or(isNull(rotation.closedAt), isKept)
 
-/**
- * Writes down that the new key of a rotation is made. Where it takes the place of one that was itself new, it
- * does so for the older keys too that are still to be retired.
- */
-export function setNewKey(db: Db, oldHash: string, newHash: string): void {
-  // Opened again, where the first new key was lost while the old one was kept.
-  db.update(rotation)
-    .set({ newHash, closedAt: null })
-    .where(and(eq(rotation.oldHash, oldHash), isUnfinished))
-    .run()
+/** Writes down that a student has a new key: it takes the place of all their older ones whose rotation is not over. */
+export function setNewKey(db: Db, mqId: string, newHash: string): void {
   db.update(rotation)
     .set({ newHash })
-    .where(and(eq(rotation.newHash, oldHash), isNull(rotation.retiredAt)))
+    .where(
+      and(
+        eq(sql`lower(${rotation.mqId})`, mqIdKey(mqId)),
+        or(isNull(rotation.closedAt), isNull(rotation.retiredAt)),
+      ),
+    )
     .run()
 }
 

@@ -20,7 +20,8 @@ import {
   keysOfEach,
   openCreations,
 } from './support/end-state.js'
-import { type CommandName, exportInside, runInside } from './support/inside.js'
+import { AGREED, type CommandName, exportInside, runInside } from './support/inside.js'
+import { expectRotated, openRotation } from './support/rotated.js'
 
 /*
  * The built program, ended by the system in the middle of its work. The sandbox is in this process, so that what
@@ -92,7 +93,7 @@ async function runWell(room: Classroom, args: string[]): Promise<void> {
 let restarts = 0
 /** Runs a command again: every twentieth time as a process, else in this one, which does not have to start first. */
 async function runAgain(room: Classroom, [command, ...flags]: [CommandName, ...string[]]): Promise<void> {
-  if (restarts++ % 20 === 0) return runWell(room, [command, ...flags])
+  if (restarts++ % 20 === 0) return runWell(room, [command, ...flags, ...(AGREED[command] ?? [])])
   const { exitCode, stdout } = await runInside(inside(room), [command, ...flags])
   if (exitCode !== 0) throw new Error(`${command} ended with ${exitCode}: ${stdout}`)
 }
@@ -273,6 +274,27 @@ describe('kill -9', () => {
       await target.running.ended
       expect(seen()).toBeGreaterThanOrEqual(n)
       await expectRecovery(room)
+      await close(room)
+    })
+  })
+
+  test('at each request of a rotation, new keys and old ones', async () => {
+    const people = CLASS.slice(0, 4)
+    const rotate: [CommandName, ...string[]] = ['rotate', '--all', '--concurrency', '2']
+    const requests = ['POST', 'PATCH'].flatMap((method) => at(3).map((each) => ({ method, ...each })))
+    await eachOf(requests, async ({ method, n, moment }) => {
+      // Armed once everybody has the key that is to be replaced.
+      let killing: ReturnType<typeof killingAt> | undefined
+      const between: Between = (request, answer) =>
+        killing ? killing.between(request, answer) : answer(request)
+      const room = await open(people, between, 0)
+      const rotation = await openRotation({ ...room, foreign: new Set() })
+      killing = killingAt(method, n, moment)
+      killing.target.running = room.start([...rotate, '--yes', '--force'])
+      await killing.target.running.ended
+      expect(killing.seen()).toBeGreaterThanOrEqual(n)
+      await runAgain(room, rotate)
+      await expectRotated(rotation)
       await close(room)
     })
   })

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { pupils, removeFolders } from '../e2e/support/classroom.js'
 import { keysOfEach } from './support/end-state.js'
-import { type CommandName, runInside, startFastClock } from './support/inside.js'
+import { type CommandName, pass, runInside, startFastClock } from './support/inside.js'
 import { expectRotated, openRotationRoom, type RotationRoom } from './support/rotated.js'
 import {
   DELETE,
@@ -33,6 +33,9 @@ afterAll(removeFolders)
 const CLASS = pupils(5)
 const ALL: [CommandName, ...string[]] = ['rotate', '--all', '--concurrency', '3']
 const DELETING: [CommandName, ...string[]] = [...ALL, '--delete-old']
+const KEEPING: [CommandName, ...string[]] = [...ALL, '--keep-old', '3']
+const DUE: [CommandName, ...string[]] = ['rotate', '--due', '--concurrency', '3']
+const THREE_DAYS = 3 * 86_400_000
 const TIMES: When[] = [
   ['the first', { nth: 1 }],
   ['every second', { every: 2 }],
@@ -130,6 +133,39 @@ describe('faults', () => {
   })
 })
 
+/** A class whose old keys are kept, on the day on which they are due. */
+async function openDueRoom(people: RotationRoom['people'], ...flags: string[]): Promise<RotationRoom> {
+  const room = await openRotationRoom(people)
+  await runWell(room, ...KEEPING, ...flags)
+  await pass(THREE_DAYS)
+  return room
+}
+
+describe('old keys that are kept', () => {
+  test.each(KINDS)('retired when they are due: %s, every second of them', async (_, effect) => {
+    for (const [flags, request, deleteOld] of [
+      [[], PATCH, false],
+      [['--delete-old'], DELETE, true],
+    ] as const) {
+      const room = await openDueRoom(CLASS.slice(0, 3), ...flags)
+      const fault = room.sandbox.faults.add({ ...request, every: 2, effect: effect() })
+      await untilDone(room, ...DUE)
+      expect(fault.fired).toBeGreaterThan(0)
+      await expectRotated(room, { deleteOld })
+    }
+  })
+
+  test.each(KINDS)('the new keys: %s, every second of them', async (_, effect) => {
+    const room = await openRotationRoom(CLASS.slice(0, 3))
+    room.sandbox.faults.add({ ...POST, every: 2, effect: effect() })
+    await untilDone(room, ...KEEPING)
+    expect(room.sandbox.state.requests.some(({ method }) => method === 'PATCH')).toBe(false)
+    await pass(THREE_DAYS)
+    await runWell(room, ...DUE)
+    await expectRotated(room)
+  })
+})
+
 describe('killed at each step', () => {
   const people = pupils(2)
 
@@ -158,7 +194,7 @@ describe('killed at each step', () => {
     if (made <= 2 * people.length - 1) return expectRotated(room, { deleteOld })
     const enabled = keysOfEach(room.sandbox, people).map((keys) => keys.filter((key) => !key.disabled).length)
     expect(enabled).toEqual(people.map(() => 1))
-    expect([...room.lockedOut]).toEqual([])
+    expect([[...room.lockedOut], [...room.tooEarly]]).toEqual([[], []])
   }
 
   test.each([
@@ -172,6 +208,48 @@ describe('killed at each step', () => {
     )
     // A creation and a change with their transactions for each, or the sweep has missed them.
     expect(steps).toBeGreaterThan(4 * people.length)
+  })
+
+  test('old keys kept, then retired when they are due', async () => {
+    const kept = await sweep(
+      () => openRotationRoom(people),
+      KEEPING,
+      async (room) => {
+        expect(room.sandbox.state.requests.some(({ method }) => method === 'PATCH')).toBe(false)
+        const enabled = keysOfEach(room.sandbox, people).flatMap((keys) =>
+          keys.filter((key) => !key.disabled),
+        )
+        expect(enabled.length).toBeGreaterThanOrEqual(2 * people.length)
+        await pass(THREE_DAYS)
+        await runWell(room, ...DUE)
+        await expectRotatedOnceOrAnew(room, false)
+      },
+    )
+    expect(kept).toBeGreaterThan(3 * people.length)
+    // What is due is done once, however often it is said.
+    const due = await sweep(
+      () => openDueRoom(people),
+      DUE,
+      (room) => expectRotated(room),
+    )
+    expect(due).toBeGreaterThan(2 * people.length)
+  })
+
+  test('a second rotation, while the old keys are still kept', async () => {
+    const open = async () => {
+      const room = await openRotationRoom(people)
+      await runWell(room, ...KEEPING)
+      return room
+    }
+    await sweep(open, ALL, async (room) => {
+      const theirs = keysOfEach(room.sandbox, people)
+      const enabled = theirs.map((keys) => keys.filter((key) => !key.disabled).length)
+      expect(enabled).toEqual(people.map(() => 1))
+      // A run that was killed when everything was written is over, and the next one is a new one.
+      const counts = [...new Set(theirs.map((keys) => keys.length))]
+      expect([[3], [4]]).toContainEqual(counts)
+      expect([[...room.lockedOut], [...room.tooEarly]]).toEqual([[], []])
+    })
   })
 
   test('while lost keys are deleted', async () => {

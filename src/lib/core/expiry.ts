@@ -1,3 +1,5 @@
+import { UsageError } from './errors.js'
+
 const DAY = /^(\d{4})-(\d\d)-(\d\d)$/
 const MOMENT = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?$/
 
@@ -20,6 +22,16 @@ export function parseExpiry(text: string): string | undefined {
 /** A moment as OpenRouter wants it: UTC with seconds, and no parts of them. */
 export function utcText(at: Date): string {
   return at.toISOString().replace(/\.\d{3}Z$/, 'Z')
+}
+
+/**
+ * Refuses `--expires` where that is over already: the key would be of no use, and in the place of one that works.
+ * @param expiresAt UTC with seconds; undefined where the flag was not given
+ * @throws UsageError `expiry_past`
+ */
+export function refusePastExpiry(expiresAt: string | undefined, now: Date): void {
+  if (expiresAt === undefined || Date.parse(expiresAt) > now.getTime()) return
+  throw new UsageError('expiry_past', `--expires is over already (${expiresAt}). Name a day to come.`)
 }
 
 /** Whether two expiries are the same moment, however they are written; null is never. */

@@ -113,7 +113,10 @@ const DAY_MS = 86_400_000
 export function planRotation(input: RotationInput): RotationPlan {
   const { lost, settled, there } = settleDoubt(input)
   const situation = situationOf(input, there, settled)
-  const steps = input.students.map((student) => ({ student, ...stepFor(student, situation) }))
+  const steps = input.students.map((student) => ({
+    student,
+    ...withoutLastKey(student, stepFor(student, situation), situation),
+  }))
   const changes = [
     ...lost,
     ...steps.flatMap(({ create }) => create ?? []),
@@ -161,9 +164,14 @@ interface Situation extends RotationInput {
 function situationOf(input: RotationInput, there: readonly Key[], { leftAlone }: Settled): Situation {
   const byHash = new Map(there.map((key) => [key.hash, key]))
   const unfinished = groupByStudent(input.rotations.filter(({ closedAt }) => closedAt === null))
-  const resumed = input.students.flatMap((student) => unfinished.get(mqIdKey(student.mqId)) ?? [])
-  const isKept = ({ closedAt, newHash, retiredAt }: Rotation) =>
-    closedAt !== null && retiredAt === null && newHash !== null && byHash.has(newHash)
+  const resumed =
+    input.mode === 'due'
+      ? []
+      : input.students.flatMap((student) => unfinished.get(mqIdKey(student.mqId)) ?? [])
+  const isKept = ({ closedAt, newHash, retiredAt }: Rotation) => {
+    const newer = byHash.get(newHash ?? '')
+    return closedAt !== null && retiredAt === null && newer !== undefined && !isExpired(newer, input.now)
+  }
   return {
     ...input,
     byHash,
@@ -188,15 +196,16 @@ interface Step {
 }
 
 const DONE_ALREADY = 'done already by the run that was interrupted'
+const LAST_KEY =
+  'the newer key is disabled or has expired, and the old one is the last that works: name the student to get another one'
 
 function stepFor(student: Person, situation: Situation): Step {
   const { unfinished, unclear, doneInRun, mode } = situation
   const id = mqIdKey(student.mqId)
   if (unclear.has(id)) return { skip: 'an earlier creation is in doubt' }
-  const rows = unfinished.get(id)
-  if (rows && mode !== 'due') return resume(student, rows, situation)
+  const rows = unfinished.get(id) ?? []
+  if (rows.length > 0 || mode === 'due') return resume(student, rows, situation)
   const kept = keptOldSteps(student, situation)
-  if (mode === 'due') return kept
   if (doneInRun.has(id)) return { ...kept, skip: DONE_ALREADY }
   if (isPlaceholder(student.email))
     return { ...kept, skip: 'the address is a placeholder: find it out first' }
@@ -207,29 +216,33 @@ function stepFor(student: Person, situation: Situation): Step {
 }
 
 /**
- * What is left to do for the rotations of one student that were interrupted. There are several where an old key was
- * kept and its new one replaced before the old one was due; none of them makes a second new key.
+ * What is left to do for the rotations of one student that were interrupted, and for old keys that are kept. There are
+ * several where an old key was kept and its new one replaced before the old one was due; none of them makes a second
+ * new key. Where only old keys are retired whose day has come, no new key is made at all.
  */
 function resume(student: Person, rows: readonly Rotation[], situation: Situation): Step {
   const { byHash, now, mode } = situation
   let step: Step = {}
-  for (const row of rows) {
+  // The newest first: where its key is replaced, what is made takes the place of the older ones too.
+  for (const row of [...rows].reverse()) {
     const old = byHash.get(row.oldHash)
-    const isMade = row.newHash !== null && byHash.has(row.newHash)
+    const newer = byHash.get(row.newHash ?? '')
+    // A new key that was disabled meanwhile is made anew for a student who is named, as any other.
+    const isMade =
+      step.create !== undefined || (newer && !isExpired(newer, now) && !(newer.disabled && mode === 'named'))
+    if (!isMade && mode === 'due') continue
     const isOutOfUse = !old || isExpired(old, now) || (old.disabled && mode !== 'named')
     if (!isMade && isOutOfUse) {
       // Somebody has taken the old key away meanwhile: then there is nothing to replace.
       step = merge(step, { moot: [row.id], skip: 'the key that was to be replaced is out of use' })
       continue
     }
-    if (!isMade && old) {
-      if (step.create) continue
-      step = merge(step, { create: newKey(student, old, situation) })
-    }
+    if (!isMade && old) step = merge(step, { create: newKey(student, old, situation) })
     const assign = missingGuardrail(student, row, situation)
     step = merge(step, { assign }, oldKeyStep(student, old ?? { hash: row.oldHash }, row, situation))
   }
-  if (step.create || step.retire?.length) delete step.skip
+  step = merge(step, keptOldSteps(student, situation))
+  if (step.create || step.retire?.length || mode === 'due') delete step.skip
   else if (!step.moot?.length) step.skip = DONE_ALREADY
   return step
 }
@@ -284,6 +297,17 @@ function oldKeyStep(
   return { retire: [{ kind: deleteOld ? 'delete' : 'disable', ...key }] }
 }
 
+/** Takes out of a step what would leave the student without a key that works. */
+function withoutLastKey(student: Person, step: Step, { keysOf, now }: Situation): Step {
+  const retired = new Set(step.retire?.map(({ hash }) => hash))
+  const working = (keysOf.get(mqIdKey(student.mqId)) ?? []).filter(
+    (key) => !key.disabled && !isExpired(key, now),
+  )
+  if (step.create || working.length === 0 || working.some(({ hash }) => !retired.has(hash))) return step
+  const last = new Set(working.map(({ hash }) => hash))
+  return { ...step, retire: step.retire?.filter(({ hash }) => !last.has(hash)), skip: LAST_KEY }
+}
+
 function merge(...steps: readonly Step[]): Step {
   const all = <Part extends 'assign' | 'retire' | 'keep' | 'retired' | 'moot'>(part: Part) =>
     steps.flatMap((step) => (step[part] ?? []) as NonNullable<Step[Part]>[number][])
@@ -332,15 +356,25 @@ function doneInRun(rotations: readonly Rotation[], resumed: readonly Rotation[])
   )
 }
 
-/** The journal's entries for what a plan begins anew; what it resumes has them already. */
-export function newRotations(plan: RotationPlan, input: RotationInput): NewRotation[] {
-  const begun = new Set(input.rotations.flatMap((row) => (row.closedAt === null ? [row.oldHash] : [])))
-  const students = new Map(input.students.map((student) => [mqIdKey(student.mqId), student]))
-  return plan.changes.flatMap((change) => {
-    const student = students.get(mqIdKey(change.mqId))
-    if (change.kind !== 'create' || change.replaces === null || begun.has(change.replaces) || !student)
-      return []
-    return [newRotation(student, { hash: change.replaces }, input)]
+/**
+ * The journal's entries for what a plan begins anew; what it resumes has them already. An older key that was kept and
+ * goes with the one that is replaced is a part of this run from now on: where it cannot be retired, the next run has
+ * that to do, and makes no other new key.
+ */
+export function newRotations({ changes }: RotationPlan, input: RotationInput): NewRotation[] {
+  const { rotations, now } = input
+  const begun = new Set(rotations.flatMap((row) => (row.closedAt === null ? [row.oldHash] : [])))
+  const creates = changes.filter((change) => change.kind === 'create')
+  const replaced = new Set(creates.map(({ replaces }) => replaces))
+  const renewed = new Set(creates.map(({ mqId }) => mqId))
+  const kept = new Set(rotations.map(({ oldHash }) => oldHash))
+  return changes.flatMap((change) => {
+    if (change.kind === 'create' && change.replaces !== null && !begun.has(change.replaces))
+      return [newRotation(change, { hash: change.replaces }, input)]
+    if (change.kind !== 'disable' && change.kind !== 'delete') return []
+    const { mqId, hash, kind } = change
+    const goesWithIt = kept.has(hash) && !begun.has(hash) && !replaced.has(hash) && renewed.has(mqId)
+    return goesWithIt ? [{ mqId, oldHash: hash, deleteOld: kind === 'delete', retireAt: now }] : []
   })
 }
 
@@ -363,7 +397,7 @@ function groupByStudent(rotations: readonly Rotation[]): Map<string, Rotation[]>
 }
 
 function newRotation(
-  { mqId }: Person,
+  { mqId }: Pick<Person, 'mqId'>,
   { hash: oldHash }: Pick<Key, 'hash'>,
   { now, keepOldDays, deleteOld }: RotationInput,
 ): NewRotation {

@@ -1,5 +1,6 @@
 import { asUpdate, type UpdateKey } from '../core/changes.js'
-import { BadFileError, UsageError } from '../core/errors.js'
+import { BadFileError } from '../core/errors.js'
+import { refusePastExpiry } from '../core/expiry.js'
 import { mqIdKey } from '../core/key-name.js'
 import type { Usd } from '../core/money.js'
 import { countOutcomes, type StudentOutcome, stoppedOf } from '../core/outcome.js'
@@ -73,8 +74,7 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
     const { ledger, openRouter } = this.session
     const { real: students, placeholders } = withoutPlaceholders(this.#students)
     const { keys, listedAt: now } = this.#listed
-    if (expiresAt !== undefined && Date.parse(expiresAt) <= now.getTime())
-      throw new UsageError('expiry_past', `--expires is over already (${expiresAt}). Name a day to come.`)
+    refusePastExpiry(expiresAt, now)
     const known = await ledger.knownClass()
     const found = findClassTargets(this.#limits, { keys, roster: this.#students, known, now })
     this.#input = {

@@ -1,6 +1,7 @@
 import type { DeleteKey, DisableKey } from '../core/changes.js'
 import { everybody } from '../core/class-people.js'
 import { UsageError } from '../core/errors.js'
+import { refusePastExpiry } from '../core/expiry.js'
 import { findStudent } from '../core/find-student.js'
 import { mqIdKey } from '../core/key-name.js'
 import { countOutcomes, isUnfinished, type StudentOutcome, stoppedOf } from '../core/outcome.js'
@@ -61,10 +62,11 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
     return String(this.#listed.keys.length)
   }
 
-  /** @throws UsageError where a student is not found, or has no key that could be replaced */
+  /** @throws UsageError where a student is not found or has no key that could be replaced, or `--expires` is over */
   async makePlan({ mode, students: words, keepOld, ...wishes }: RotateWishes): Promise<string> {
     const { ledger, openRouter } = this.session
     const { keys, listedAt: now } = this.#listed
+    refusePastExpiry(wishes.expiresAt, now)
     const known = await ledger.knownClass()
     const people = everybody(this.#people, known.students)
     const named = [...new Set(words.map((each) => findStudent(people, each)))]
@@ -146,14 +148,16 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
   }
 
   /**
-   * Writes limits.csv anew and the snapshot; a row of an old key asks for nothing more. Only then is the run over:
-   * one that ends before is resumed, and nobody gets a second new key from it.
+   * Writes limits.csv anew and the snapshot; the row of a key that this run has replaced asks for nothing more. Only
+   * then is the run over: one that ends before is resumed, and nobody gets a second new key from it.
    */
   async saveFiles(limits: string): Promise<string> {
     const { ledger } = this.session
-    const replaced = new Set((await ledger.knownClass()).replaced.keys())
+    const rotations = await ledger.unfinishedRotations()
+    const replaced = rotations.filter(({ closedAt, newHash }) => closedAt === null && newHash !== null)
+    const answered = new Set(replaced.map(({ oldHash }) => oldHash))
     const keys = this.#takenOut.now(this.run.keys)
-    const files = await saveClassFiles(limits, this.#people, keys, ledger, replaced)
+    const files = await saveClassFiles(limits, this.#people, keys, ledger, answered)
     Object.assign(this.files, files)
     await ledger.closeRotations(this.plan.moot, new Date())
     return `${files.limits}, ${files.snapshot}`
@@ -187,9 +191,9 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
     const resumed = new Set(
       this.#input.rotations.flatMap(({ mqId, closedAt }) => (closedAt === null ? [mqIdKey(mqId)] : [])),
     )
-    const meant = new Map(
-      [...this.plan.changes, ...this.plan.kept].map((change) => [mqIdKey(change.mqId), change]),
-    )
+    // A key that only stays in use until its day is nothing that this run has done.
+    const kept = this.plan.kept.filter(({ mqId }) => resumed.has(mqIdKey(mqId)))
+    const meant = new Map([...this.plan.changes, ...kept].map((change) => [mqIdKey(change.mqId), change]))
     const ofPlan = [...meant].map(([id, { email, name, mqId, keyName }]): StudentOutcome => {
       const outcome = made.get(id)
       if (outcome && !isMade(outcome)) return outcome

@@ -38,7 +38,7 @@ const COMMANDS = {
 export type CommandName = keyof typeof COMMANDS
 
 /** These stories are about faults: whatever the plan is, it has been agreed to. */
-const AGREED: Partial<Record<CommandName, string[]>> = {
+export const AGREED: Partial<Record<CommandName, string[]>> = {
   offboard: ['--yes', '--force'],
   rotate: ['--yes', '--force'],
   update: ['--yes', '--force'],

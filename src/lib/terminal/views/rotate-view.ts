@@ -66,8 +66,11 @@ export function rotatePlanView(
 
 /** What `rotate` shows when it has ended. */
 export function rotateView(result: RotateResult): string[] {
+  const { rotated, disabled, deleted } = result.counts
   return [
-    `Rotated: ${result.counts.rotated ?? 0}`,
+    `Rotated: ${rotated ?? 0}`,
+    ...(disabled ? [`Old keys disabled: ${disabled}`] : []),
+    ...(deleted ? [`Old keys deleted: ${deleted}`] : []),
     ...(result.deleted.length > 0 ? [`Lost keys deleted: ${result.deleted.length}`] : []),
     ...outcomeLines(result),
     ...apiKeysLines(result),
