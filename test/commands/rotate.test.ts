@@ -137,7 +137,7 @@ describe('one student', () => {
     const [old] = keysOf(ada)
     room.sandbox.state.addUsage(old?.hash ?? '', 1.25)
     const { stdout } = await room.ok(Rotate, ada.email, '--delete-old', '--yes')
-    expect(stdout).toContain('This plan deletes 1 key for good: it is applied after a yes, or with --yes.')
+    expect(stdout).toContain('This plan deletes 1 key for good: it needs a yes, or --yes.')
     expect(keysOf(ada).map(({ limit }) => limit)).toEqual([1.75])
     expect(query('keys.db', 'SELECT usage FROM usage WHERE key_hash = ?', old?.hash)).toEqual([
       { usage: 1.25 },
@@ -611,7 +611,7 @@ describe('when it breaks off', () => {
     expect(handedOut()).toHaveLength(2)
     fault.remove()
     const again = await room.ok(Rotate, '--all', '--yes')
-    expect(again.stdout).toContain('This resumes the run that was begun 2026-03-02 12:00 and interrupted.')
+    expect(again.stdout).toContain('This resumes the run that was begun on 2026-03-02 12:00 and interrupted.')
     expect([ada, bilal, chiara].map(enabled)).toEqual([1, 2, 3].map(() => [false, true]))
     expect(creations()).toHaveLength(3)
   })

@@ -98,8 +98,15 @@ describe('nextLimits', () => {
       answered: new Set(answered),
     })
     const isOut = what !== 'another key' && what !== 'nothing'
-    // The instructor's own columns stay.
-    expect(rows).toMatchObject([{ ...(isOut ? nothing : asked), extra: new Map([['note', 'tutor']]) }])
+    // A key that is there is to stay disabled; and the instructor's own columns stay.
+    const left = hash === undefined ? nothing : { ...nothing, targetDisabled: 'YES' }
+    expect(rows).toMatchObject([{ ...(isOut ? left : asked), extra: new Map([['note', 'tutor']]) }])
+  })
+
+  it('takes all targets out of the row of a key that was replaced', () => {
+    const present = [{ target, key, replaced: true }]
+    const [row] = next([{ student: ADA, key }], present, { answered: new Set(['h1']) })
+    expect(row).toMatchObject({ targetLimit: '', targetDisabled: '', targetLimitReset: '' })
   })
 
   it('drops a row of a key that is gone where it asks for nothing more', () => {

@@ -43,9 +43,9 @@ export function findTargets(targets: readonly Target[], keys: ClassKeys): FoundT
   const named = new Map(
     targets.flatMap((target) => {
       const key = keys.byHash.get(target.hash)
-      if (keys.replaced.has(target.hash) && !(key && onlyDisables(target)))
-        return [[target, { target, key, why: REPLACED, replaced: true }]]
-      return key ? [[target, claim(target, key)] as const] : []
+      if (!keys.replaced.has(target.hash)) return key ? [[target, claim(target, key)] as const] : []
+      const found = key && onlyDisables(target) ? claim(target, key) : { target, key, why: REPLACED }
+      return [[target, { ...found, replaced: true }] as const]
     }),
   )
   return targets.map((target) => named.get(target) ?? byAddress(target, keys, claim))

@@ -26,14 +26,14 @@ export interface LimitsRow {
  * @param present the targets of the present file
  * @param reached the relative targets that are reached, by hash: the amount stands in the cell from then on, so that
  * it asks for nothing more
- * @param answered hashes of the keys that a newer instruction was about: their targets are taken out
+ * @param answered hashes of the keys that a newer instruction was about: their targets are taken out, but for `true`
  */
 export function nextLimits(
   keys: readonly { student: { email: string; name: string; mqId: string }; key: Key }[],
   present: readonly FoundTarget[],
   { reached, answered }: { reached: ReadonlyMap<string, Usd>; answered: ReadonlySet<string> },
 ): LimitsRow[] {
-  const found = present.map((f) => (isAnswered(f, answered) ? withoutTargets(f) : f))
+  const found = present.map((f) => (answered.has(f.key?.hash ?? f.target.hash) ? withoutTargets(f) : f))
   const targetOf = new Map(found.flatMap((f) => (f.key ? [[f.key.hash, f.target] as const] : [])))
   const ofClass = keys.map(({ student, key }) => limitsRow(student, key, targetOf.get(key.hash), reached))
   const written = new Set(keys.map(({ key }) => key.hash))
@@ -41,17 +41,15 @@ export function nextLimits(
   return [...ofClass, ...others.map((f) => limitsRow(f.target, f.key, f.target, reached))].sort(byEmail)
 }
 
-/** A row that asks for its key to be disabled is not answered by that: it says that whoever is back is not to get it again. */
-function isAnswered({ key, target, replaced }: FoundTarget, answered: ReadonlySet<string>): boolean {
+/**
+ * A row that asks for nothing more: `update` would undo what was done since it was written. That a key is to be disabled
+ * stays, as long as it has not been replaced: it says that whoever is back is not to get it again.
+ */
+function withoutTargets({ key, target, replaced, ...rest }: FoundTarget): FoundTarget {
   const staysDisabled = key !== undefined && target.disabled === true && !replaced
-  return answered.has(key?.hash ?? target.hash) && !staysDisabled
-}
-
-/** A row that asks for nothing more: `update` would undo what was done since it was written. */
-function withoutTargets(found: FoundTarget): FoundTarget {
-  const written = { limit: '', disabled: '', limitReset: '' }
-  const nothing = { limit: undefined, disabled: undefined, limitReset: undefined, written }
-  return { ...found, target: { ...found.target, ...nothing } }
+  const written = { limit: '', disabled: staysDisabled ? target.written.disabled : '', limitReset: '' }
+  const asked = { limit: undefined, disabled: staysDisabled || undefined, limitReset: undefined, written }
+  return { ...rest, key, target: { ...target, ...asked }, ...(replaced !== undefined && { replaced }) }
 }
 
 /** Whether a row has to stay although its key is gone: for its targets, or for what the instructor has written beside them. */
