@@ -86,6 +86,8 @@ it.each<[string, string | null, string | null, string]>([
   ['update_limit_reset', null, 'monthly', 'the reset period was changed from none to monthly'],
   ['observed_name', 'a', 'b', 'the key was renamed from a to b, not by class-keys'],
   ['observed_gone', 'a', null, 'the key is gone from OpenRouter, not by class-keys'],
+  ['assign_guardrail', null, 'Small models', 'the guardrail Small models was assigned'],
+  ['replaced', 'a', 'b', 'a newer key was made in its place'],
   ['deleted_lost', 'a', null, 'a key whose secret had been lost was deleted'],
   ['revealed', null, null, 'the secret was shown on a screen'],
   ['something_new', null, 'x', 'something_new: nothing → x'],
