@@ -929,6 +929,42 @@ describe('some keys fail', () => {
   })
 
   test.each([
+    [{ limit: 4 }, [['update_limit', '3.00', '4.00']]],
+    [
+      { limit: null, disabled: true },
+      [
+        ['update_limit', '3.00', 'unlimited'],
+        ['update_disabled', 'false', 'true'],
+      ],
+    ],
+    [{ disabled: true }, [['update_disabled', 'false', 'true']]],
+  ])('an answer that has come to %j instead is a failure, and the changelog has that', async (came, rows) => {
+    editLimits({ [ada.email]: { target_limit: '5', target_disabled: 'true' } })
+    const body = { data: { ...adas, secret: undefined, ...came } }
+    room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'wrong-shape', body } })
+    const { json, exitCode } = await room.run(Update, '--json')
+    expect([exitCode, json.counts]).toEqual([3, { failed: 1 }])
+    expect(log()).toEqual(rows.map((row) => [adas?.hash, ...row]))
+    expect(query('keys.db', 'SELECT * FROM pending_change')).toEqual([])
+  })
+
+  test('an answer about another key is a failure, and nothing is believed of it', async () => {
+    editLimits({ [ada.email]: { target_limit: '5' } })
+    const body = { data: { ...bilals, secret: undefined, limit: 5 } }
+    room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'wrong-shape', body } })
+    const { json, exitCode } = await room.run(Update, '--json')
+    expect(exitCode).toBe(3)
+    expect(json.students).toMatchObject([
+      { mqId: ada.mq_id, outcome: 'failed', reason: 'OpenRouter answered about another key' },
+    ])
+    expect(log()).toEqual([])
+    // The next run sees that the limit is as it was asked for.
+    room.sandbox.faults.clear()
+    await room.ok(Update)
+    expect([limitOf(adas), limitOf(bilals)]).toEqual([5, 3])
+  })
+
+  test.each([
     ['can be looked at', false, 0, { updated: 2 }],
     ['cannot be looked at either', true, 3, { updated: 1, 'in doubt': 1 }],
   ])(

@@ -100,6 +100,8 @@ it.each<[string, string | null, string | null, string]>([
   ['observed_name', null, 'b', 'the key was named b, not by class-keys'],
   ['observed_name', 'a', 'b', 'the key was renamed from a to b, not by class-keys'],
   ['observed_gone', 'a', null, 'the key was removed from OpenRouter, not by class-keys'],
+  ['assign_guardrail', null, 'Small models', 'the guardrail Small models was assigned'],
+  ['replaced', 'a', 'b', 'a newer key was made in its place'],
   ['deleted_lost', 'a', null, 'a key whose secret had been lost was deleted'],
   ['revealed', null, null, 'the secret was shown on a screen'],
   ['something_new', null, 'x', 'something_new: nothing → x'],
@@ -165,5 +167,8 @@ describe('parseSince', () => {
     '2026-02-31',
     '01/11/2026',
     '2026-11-01 x',
+    '2026-11-01 10:00 PM',
+    '2026-11-01 25:00',
+    '2026-11-01 10:00 UTC',
   ])('refuses %j', (text) => expect(parseSince(text, NOW)).toBeUndefined())
 })

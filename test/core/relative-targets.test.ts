@@ -5,7 +5,6 @@ import {
   type RelativeTarget,
   reachedTargets,
   relativeTargets,
-  showsUnreached,
   staleRaises,
   staleTargets,
 } from '../../src/lib/core/relative-targets.js'
@@ -78,16 +77,6 @@ describe('what is written down', () => {
       reached: [],
     })
   })
-})
-
-it.each([
-  ['shows it already', 8, 3, true],
-  ['shows it, and so it is', 8, 8, false],
-  ['shows what is', 3, 3, false],
-  ['shows nothing', undefined, 3, false],
-])('a file that %s (amount %s, limit %s) shows what is not reached: %s', (_, actual, limit, first) => {
-  const found = [row({ ...(actual !== undefined && { actual }) }, limit)]
-  expect(showsUnreached(found, [ENTRY])).toBe(first)
 })
 
 describe('a relative target in a file that is behind', () => {

@@ -381,6 +381,18 @@ describe('files and pipes', () => {
     expect(json.stderr).not.toMatch(/EPIPE|Error|^ +at /m)
   })
 
+  test.skipIf(!existsSync('/dev/full'))(
+    'a full disk behind standard output ends no run half-way',
+    async () => {
+      const room = await openWithLedger()
+      const { code, stderr } = await room.run(['provision'], { shell: '"$@" >/dev/full' })
+      expect(code).toBe(1)
+      expect(stderr).not.toMatch(STACK)
+      expect(room.sandbox.state.keys()).toHaveLength(3)
+      expect(room.files().filter((name) => name.startsWith('api_keys_'))).toHaveLength(1)
+    },
+  )
+
   /** A folder into which nobody can write, not even root: permissions do not hold root back. */
   function unwritable(): string {
     if (process.getuid?.() === 0 && existsSync('/proc/self')) return '/proc/self'

@@ -10,6 +10,7 @@ import {
   type Pupil,
   pupils,
   removeFolders,
+  rosterText,
 } from '../e2e/support/classroom.js'
 import { type Ended, type Running, run } from '../e2e/support/program.js'
 import {
@@ -618,10 +619,26 @@ describe('a disk that takes nothing more', () => {
     await expectRecovery(room)
   })
 
+  test('is found out before the first creation, also where there is room for some of it', async () => {
+    const room = await open(pupils(40))
+    // The ledger is well below that; what the run would need for forty keys is not.
+    const { code, stderr } = await room.run(PROVISION, { shell: limited(200) })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^Error: .*\(the disk takes no file of that size\)/m)
+    expect(room.sandbox.state.requests.some(({ method }) => method === 'POST')).toBe(false)
+    await expectRecovery(room)
+  })
+
   test('in the middle: no further key is made, and what was made is not lost', async () => {
     // Names so long that the ledger grows by a page every few keys.
-    const people = pupils(40).map((person) => ({ ...person, last: `${person.last}${'x'.repeat(300)}` }))
+    const people = pupils(80).map((person) => ({ ...person, last: `${person.last}${'x'.repeat(300)}` }))
     const room = await open(people)
+    // The ledger of the first half is larger than the room that is asked for before the second one.
+    room.write('roster.csv', rosterText(people.slice(0, 40)))
+    await runWell(room, ['provision'])
+    room.write('roster.csv', rosterText(people))
+    room.sandbox.state.requests.length = 0
+    const before = changelog(room.folder).filter(({ action }) => action === 'provisioned').length
     const kilobytes = Math.ceil(statSync(join(room.folder, 'keys.db')).size / 1024) + 40
     const { code, stderr } = await room.run(['provision', '--concurrency', '2'], {
       shell: limited(kilobytes),
@@ -631,7 +648,7 @@ describe('a disk that takes nothing more', () => {
     const posts = room.sandbox.state.requests.filter(({ method }) => method === 'POST').length
     expect(posts).toBeGreaterThan(2)
     expect(posts).toBeLessThan(40)
-    const logged = changelog(room.folder).filter(({ action }) => action === 'provisioned').length
+    const logged = changelog(room.folder).filter(({ action }) => action === 'provisioned').length - before
     expect(posts - logged).toBeLessThanOrEqual(2)
     await expectRecovery(room)
   })

@@ -142,8 +142,16 @@ describe('killed at each step', () => {
       expect(steps).toBeGreaterThan(2 * CLASS.length + 4)
     })
 
-    test('each once, with a file that shows the amount already since it is behind', async () => {
-      const open = () => openRaised('actual_limit', (i) => String(wanted[i]))
+    test('each once, with a file that shows the amount already: it is refused until it is refreshed', async () => {
+      const open = async () => {
+        const room = await openRaised('actual_limit', (i) => String(wanted[i]))
+        const { exitCode, json } = await runInside(room, update)
+        expect([exitCode, json.error.problems.length]).toEqual([2, CLASS.length])
+        expect(relativeTargets(room.folder)).toEqual([])
+        expect(room.sandbox.state.requests.some(({ method }) => method === 'PATCH')).toBe(false)
+        await runWell(room, 'refresh-limits-file')
+        return room
+      }
       await sweep(open, update, expectAddedOnce)
     })
 

@@ -104,6 +104,7 @@ describe.each(Object.entries(write))('%s', (_, save) => {
     ['EPERM', 'permission denied'],
     ['EROFS', 'read-only'],
     ['EDQUOT', 'the disk quota is used up'],
+    ['EFBIG', 'the disk takes no file of that size'],
     ['EMFILE', 'EMFILE'],
   ])('%s is told as %s', async (code, words) => {
     vi.mocked(fs.open).mockRejectedValueOnce(failure(code))

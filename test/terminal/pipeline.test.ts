@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { runPipeline, type Step } from '../../src/lib/terminal/pipeline.js'
+import { runPipeline, type Step, sayInPipeline } from '../../src/lib/terminal/pipeline.js'
 import { capture } from '../support/capture.js'
 
 interface Context {
@@ -89,6 +89,21 @@ describe('in a pipe', () => {
   })
 })
 
+it('has no row to say something in where none is shown live', async () => {
+  vi.stubEnv('CI', '1')
+  const said: boolean[] = []
+  const talk: Step<Context> = {
+    title: 'Talk',
+    run: async () => {
+      said.push(sayInPipeline('stopping'))
+      return undefined
+    },
+  }
+  await run([talk])
+  await run([talk], true)
+  expect(said).toEqual([false, false])
+})
+
 describe('silent', () => {
   it('does the same and prints nothing', async () => {
     expect(await run([row('First', 'x'), { ...row('Second'), skip: () => 'no' }], true)).toEqual({
@@ -125,6 +140,25 @@ describe('in a terminal', () => {
     expect(stderr).toContain('Write files')
     expect(stdout).toBe('')
     expect(done).toEqual(['Fetch keys', 'Write files'])
+  })
+
+  it('says something in the row that is at work, as long as it is', async () => {
+    const said: boolean[] = []
+    const talk: Step<Context> = {
+      title: 'Make the keys',
+      run: async (_, report) => {
+        report('3 of 8')
+        said.push(sayInPipeline('stopping'))
+        report('4 of 8')
+        await new Promise((resolve) => setTimeout(resolve, 250))
+        return '4'
+      },
+    }
+    const { stderr } = await run([talk])
+    expect(said).toEqual([true])
+    expect(stderr).toContain('Make the keys: 4 of 8 (stopping)')
+    expect(stderr).toContain('Make the keys: 4\n')
+    expect(sayInPipeline('too late')).toBe(false)
   })
 
   it('does not listen for signals, which are the command’s to handle', async () => {

@@ -80,15 +80,6 @@ export function isReached(entry: RelativeTarget, key: Key): boolean {
   return sameLimit(entry.target, key.limit)
 }
 
-/** Whether a file that is behind shows an amount that a relative target is yet to reach. */
-export function showsUnreached(found: readonly FoundTarget[], relative: readonly RelativeTarget[]): boolean {
-  const entries = byHash(relative)
-  return found.some(({ target, key }) => {
-    const entry = key && entries.get(key.hash)
-    return key && entry ? shows(target, entry) && !isReached(entry, key) : false
-  })
-}
-
 /**
  * Whether a row still asks for what is written down. A file that shows the amount was written after it had been
  * reached, when the cell was replaced: whoever has written the same words since asks for the same again.

@@ -155,6 +155,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the disk takes no file of that size',
   ENOENT: 'the folder does not exist',
   ENOTDIR: 'not a folder',
 }

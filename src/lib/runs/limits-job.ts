@@ -10,7 +10,6 @@ import {
   type RelativeTarget,
   reachedTargets,
   relativeTargets,
-  showsUnreached,
   staleRaises,
   staleTargets,
 } from '../core/relative-targets.js'
@@ -85,11 +84,9 @@ export class LimitsJob {
    * Writes down what each relative target comes to, before the first change is sent: whatever becomes of this run,
    * the next one finds what the same words have meant, and nothing is added twice.
    */
-  async intendRelative(limits: string): Promise<void> {
+  async intendRelative(): Promise<void> {
     const earlier = await this.#ledger.relativeTargets()
     await this.#ledger.dropRelativeTargets(staleTargets(this.#found, earlier))
-    // To the next run, a file that shows the amount is one that was written after it was reached.
-    if (showsUnreached(this.#found, this.#relative)) await this.save(limits)
     await this.#ledger.intendRelativeTargets(this.#relative, new Date())
   }
 

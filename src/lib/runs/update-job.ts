@@ -43,7 +43,7 @@ export class UpdateJob extends PlannedJob<UpdatePlan, UpdateResult['files']> {
   async changeKeys(limits: string, report: (progress: string) => void): Promise<string> {
     const { changes } = this.plan
     await this.begin(limits, changes.length)
-    await this.#limits.intendRelative(limits)
+    await this.#limits.intendRelative()
     this.#updates = await updateKeys(changes, this.session.ports, (done) =>
       report(`${done} of ${changes.length}`),
     )

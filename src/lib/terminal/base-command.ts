@@ -11,11 +11,13 @@ const OWN_BIN = 'class-keys'
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true
 
-  /** Goes on unseen where the reader of a pipe has left (`| head`): a run must not end half-way for that. */
+  /** Goes on where nobody hears what is printed any more: a run must not end half-way for that. */
   override async init(): Promise<void> {
     await super.init()
     for (const stream of [process.stdout, process.stderr]) {
-      if (stream.listenerCount('error') === 0) stream.on('error', goOnUnheard)
+      if (stream.listeners('error').includes(goOnUnheard)) continue
+      // oclif's own listener ends the process with whatever is not EPIPE.
+      stream.removeAllListeners('error').on('error', goOnUnheard)
     }
   }
 
