@@ -5,6 +5,7 @@ import InitDb from '../../src/commands/init-db.js'
 import Provision from '../../src/commands/provision.js'
 import Rotate from '../../src/commands/rotate.js'
 import Update from '../../src/commands/update.js'
+import { OpenRouter } from '../../src/lib/openrouter/client.js'
 import type { SandboxKey } from '../../src/lib/sandbox/state.js'
 import { useClassroom } from '../support/classroom.js'
 import { folderState, names } from '../support/folder.js'
@@ -614,6 +615,35 @@ describe('when it breaks off', () => {
     expect(again.stdout).toContain('This resumes the run that was begun on 2026-03-02 12:00 and interrupted.')
     expect([ada, bilal, chiara].map(enabled)).toEqual([1, 2, 3].map(() => [false, true]))
     expect(creations()).toHaveLength(3)
+  })
+
+  test('a new key that came out otherwise than asked for: the old one stays in use', async () => {
+    await ready()
+    const { createKey } = OpenRouter.prototype
+    vi.spyOn(OpenRouter.prototype, 'createKey').mockImplementationOnce(async function (
+      this: OpenRouter,
+      wanted,
+    ) {
+      const made = await createKey.call(this, wanted)
+      room.sandbox.state.editKey(made.hash, { name: 'Somebody' })
+      return { ...made, key: made.key && { ...made.key, name: 'Somebody' } }
+    })
+    const { exitCode, json } = await room.run(Rotate, ada.email, '--yes', '--json')
+    vi.restoreAllMocks()
+    expect([exitCode, outcomes(json)]).toEqual([3, { [ada.email]: 'failed' }])
+    expect([enabled(ada), handedOut().length, room.requests(PATCH)]).toEqual([[true], 1, []])
+  })
+
+  test('a new key that is refused: neither the leaked one nor the older one that is kept is touched', async () => {
+    await ready()
+    await room.ok(Rotate, ada.email, '--keep-old', '7', '--yes')
+    itIsDay(2)
+    const fault = room.sandbox.faults.add({ method: POST, effect: { kind: 'error', status: 400 } })
+    const { exitCode, json } = await room.run(Rotate, ada.email, '--yes', '--json')
+    expect([exitCode, outcomes(json), room.requests(PATCH)]).toEqual([3, { [ada.email]: 'failed' }, []])
+    fault.remove()
+    await room.ok(Rotate, ada.email, '--yes')
+    expect([enabled(ada), openRotations()]).toEqual([[false, false, true], 0])
   })
 
   test('one is refused: the others are done, and whoever joined since gets one with the same words', async () => {
