@@ -431,6 +431,22 @@ describe('a student whom the instructor has disabled through limits.csv', () => 
     },
   )
 
+  test('stays disabled where offboard had tried to disable the key before', async () => {
+    editLimits({ [bilal.email]: { target_disabled: 'false' } })
+    await room.ok(Update, '--yes')
+    leave(ada, chiara)
+    room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'error', status: 400 } })
+    expect((await room.run(Offboard, '--yes')).exitCode).toBe(3)
+    room.sandbox.faults.clear()
+    writeRoster([ada, bilal, chiara])
+    await room.ok(Provision)
+    editLimits({ [bilal.email]: { target_disabled: 'true' } })
+    await room.ok(Update)
+    rmSync('limits.csv')
+    expect((await room.ok(Provision, '--json')).json.plan.changes).toEqual([])
+    expect(states(bilal)).toEqual(['off'])
+  })
+
   test('stays disabled where offboard had disabled the key before', async () => {
     editLimits({ [bilal.email]: { target_disabled: 'false' } })
     await room.ok(Update, '--yes')
@@ -500,6 +516,28 @@ describe('limits.csv', () => {
     editLimits({ [ada.email]: { target_limit: '5' }, [bilal.email]: { target_limit: '6' } })
     await room.ok(Offboard, '--yes')
     expect([targets(ada), targets(bilal)]).toEqual([[['5', '', '']], []])
+  })
+
+  test('keeps what it asks for the next key of a student whose key is gone', async () => {
+    editLimits({ [ada.email]: { target_limit: '5' } })
+    room.sandbox.state.deleteKey(keyOf(ada).hash)
+    await room.ok(Offboard, '--yes')
+    expect(targets(ada)).toEqual([['5', '', '']])
+  })
+
+  test.each([
+    ['offboarded', true],
+    ['nearly offboarded: OpenRouter refused it', false],
+  ])('keeps what it asks for a student who is back, and was %s', async (_, disabled) => {
+    if (!disabled) room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'error', status: 400 } })
+    expect((await room.run(Offboard, '--yes')).exitCode).toBe(disabled ? 0 : 3)
+    room.sandbox.faults.clear()
+    writeRoster([ada, bilal, chiara])
+    await room.ok(Provision, '--yes')
+    editLimits({ [bilal.email]: { target_limit: '6' } })
+    leave(ada, bilal)
+    await room.ok(Offboard, '--yes')
+    expect(targets(bilal)).toEqual([['6', '', '']])
   })
 })
 

@@ -109,10 +109,11 @@ export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files'
     const { ledger } = this.session
     const keys = this.#takenOut.now(this.#run.keys)
     // Also of what an earlier run has taken out of use, and could not write down here.
+    const offboarded = await ledger.offboardedHashes()
+    const disabled = keys.filter((key) => key.disabled && offboarded.has(key.hash))
     const here = new Set(this.#input.endOfTerm ? [] : this.#roster?.map(({ mqId }) => mqIdKey(mqId)))
     const gone = (await ledger.goneKeys()).filter(({ mqId }) => !here.has(mqIdKey(mqId)))
-    const offboarded = await ledger.offboardedHashes()
-    const answered = new Set([...offboarded, ...gone.map(({ keyHash }) => keyHash), ...this.#takenOut.done])
+    const answered = new Set([...disabled.map(({ hash }) => hash), ...gone.map(({ keyHash }) => keyHash)])
     const files = await saveClassFiles(limits, this.#people, keys, ledger, answered)
     Object.assign(this.files, files)
     return `${files.limits}, ${files.snapshot}`

@@ -143,6 +143,7 @@ export async function openStage(): Promise<Stage> {
     ],
     [/^usage: (.+) (\S+)$/, (name, usd) => sandbox.state.addUsage(keyOf(sandbox, name).hash, Number(usd))],
     [/^dashboard: limit of (.+) (\S+)$/, (name, usd) => edit(sandbox, name, { limit: Number(usd) })],
+    [/^dashboard: key of (.+) named (.+)$/, (student, name) => edit(sandbox, student, { name })],
     [/^dashboard: (.+) disabled$/, (name) => edit(sandbox, name, { disabled: true })],
     [/^dashboard: \$(\d+) bought$/, (usd) => sandbox.state.setCredits(Number(usd))],
     [
@@ -191,7 +192,11 @@ function keyOf(sandbox: Sandbox, name = ''): SandboxKey {
   return key
 }
 
-function edit(sandbox: Sandbox, name: string | undefined, change: { limit?: number; disabled?: boolean }) {
+function edit(
+  sandbox: Sandbox,
+  name: string | undefined,
+  change: { limit?: number; disabled?: boolean; name?: string },
+) {
   sandbox.state.editKey(keyOf(sandbox, name).hash, change)
 }
 
