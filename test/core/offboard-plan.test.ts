@@ -8,6 +8,7 @@ const ADA = aPerson({ firstName: 'Ada', email: 'ada@example.edu', mqId: 'a1' })
 const BO = aPerson({ firstName: 'Bo', email: 'bo@example.edu', mqId: 'b2' })
 const CY = aPerson({ firstName: 'Cy', email: 'cy@example.edu', mqId: 'c3' })
 const EVERYBODY = [ADA, BO, CY]
+const NOW = new Date('2026-03-02T00:00:00Z')
 
 /** A key of somebody, with the hash `of-` and their MQ ID. */
 const keyOf = ({ firstName, lastName, mqId }: Person, over: Partial<Key> = {}): Key =>
@@ -33,10 +34,22 @@ const plan = (over: Partial<OffboardInput> = {}) =>
     endOfTerm: false,
     deleteDisabled: false,
     maxChange: 30,
+    now: NOW,
     ...over,
   })
 const brief = (over: Partial<OffboardInput> = {}) =>
   plan(over).changes.map(({ kind, hash }) => `${kind} ${hash}`)
+
+it('points out who has left and seems to be on the roster under another MQ ID', () => {
+  const again = { ...BO, mqId: 'b3' }
+  const { secondKeys, changes } = plan({ roster: [ADA, again], keys: [keyOf(ADA), keyOf(BO)] })
+  expect(secondKeys).toMatchObject([{ mqId: 'b3', hash: 'of-b2', because: 'address' }])
+  expect(changes).toHaveLength(1)
+  expect(plan({ roster: [ADA, again], keys: [keyOf(ADA), keyOf(BO)], endOfTerm: true }).secondKeys).toEqual(
+    [],
+  )
+  expect(plan({ roster: [ADA, again], keys: [keyOf(again), keyOf(BO)] }).secondKeys).toEqual([])
+})
 
 it('is data, with its version and whatever a person should know', () => {
   expect(plan({ keys: [keyOf(ADA), keyOf(BO)] })).toStrictEqual({
@@ -55,6 +68,7 @@ it('is data, with its version and whatever a person should know', () => {
     ],
     madeElsewhere: 0,
     disabledAlready: 0,
+    secondKeys: [],
     leftAlone: [],
     absent: [],
     undone: [],
@@ -273,6 +287,7 @@ function aClass(size: number, left: number, over: Partial<OffboardInput> = {}): 
     endOfTerm: false,
     deleteDisabled: false,
     maxChange: 30,
+    now: NOW,
     ...over,
   }
 }

@@ -5,9 +5,10 @@ import type { Creation } from './creation.js'
 import { type Settled, settleDoubt } from './doubt.js'
 import type { Key } from './key.js'
 import { mqIdKey, mqIdOfKeyName } from './key-name.js'
-import type { Match } from './matching.js'
+import { type Match, matchKeys } from './matching.js'
 import { assess, type Safety } from './safety.js'
-import { byEmail, type Person } from './student.js'
+import { type SecondKey, secondKeys } from './second-keys.js'
+import { byEmail, type Person, studentRef } from './student.js'
 
 /** The changes that take keys out of use. Data: it can be shown, stored and applied. */
 export interface OffboardPlan extends Settled {
@@ -21,6 +22,8 @@ export interface OffboardPlan extends Settled {
   madeElsewhere: number
   /** How many of the keys in question are disabled already and stay so. */
   disabledAlready: number
+  /** Students of the roster without a key who seem to be somebody who has left: their key would be disabled. */
+  secondKeys: SecondKey[]
   safety: Safety
 }
 
@@ -41,17 +44,21 @@ export interface OffboardInput {
   deleteDisabled: boolean
   /** Percent of the class's keys that may be disabled or deleted. */
   maxChange: number
+  /** Tells which keys have expired. */
+  now: Date
 }
 
 /** Plans to take keys out of use. */
 export function planOffboard(input: OffboardInput): OffboardPlan {
-  const { roster, endOfTerm, deleteDisabled, secretHere, maxChange } = input
+  const { roster, known, endOfTerm, deleteDisabled, secretHere, maxChange, now } = input
   const { lost, settled, there } = settleDoubt(input)
   const ofLedger = keysOfLedger(input)
   const here = new Set(roster.map(({ mqId }) => mqIdKey(mqId)))
   const isThere = new Set(there.map(({ hash }) => hash))
   const meant = ofLedger.filter((match) => isThere.has(match.key.hash) && (endOfTerm || hasLeft(match, here)))
   const disables = meant.filter(({ key }) => !key.disabled)
+  const { keyless } = matchKeys(there, roster, known.heldBy, now)
+  const seconds = endOfTerm ? [] : secondKeys(keyless.map(studentRef), roster, { ...known, keys: there, now })
   const disabled = meant.filter(({ key }) => key.disabled)
   const deletes = deleteDisabled ? disabled : []
   const changes = [
@@ -66,6 +73,7 @@ export function planOffboard(input: OffboardInput): OffboardPlan {
     changes,
     madeElsewhere: [...disables, ...deletes].filter(({ key }) => !secretHere.has(key.hash)).length,
     disabledAlready: disabled.length - deletes.length,
+    secondKeys: seconds,
     ...settled,
     safety: assess(
       changes,

@@ -61,6 +61,7 @@ export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files'
       keys: this.#listed.keys,
       creations: await ledger.unsettledCreations(),
       secretHere: await ledger.secretHashes(),
+      now: this.#listed.listedAt,
     }
     const keys = keysOfLedger(this.#input).map(({ key }) => key)
     await ledger.recordUsage(keys, new Date())

@@ -2,7 +2,7 @@ import type { OffboardPlan } from '../../core/offboard-plan.js'
 import type { OffboardResult } from '../../core/results.js'
 import { count } from '../../core/words.js'
 import { type Column, keyNameColumn, tableLines } from '../table.js'
-import { DRY_RUN, fileLines, lostLines, outcomeLines, safetyLines } from './plan-lines.js'
+import { DRY_RUN, fileLines, lostLines, outcomeLines, safetyLines, secondKeyLine } from './plan-lines.js'
 
 const COLUMNS: readonly Column[] = [
   { title: 'ADDRESS', flexible: true },
@@ -30,6 +30,7 @@ export function offboardPlanView(
       ({ name, keyName, why }) =>
         `${name}: ${keyName} is left alone, since ${why}. class-keys provision says more.`,
     ),
+    ...plan.secondKeys.map(secondKeyLine),
     ...(plan.madeElsewhere > 0
       ? [
           `${count(plan.madeElsewhere, 'of these keys was', 'of these keys were')} made elsewhere. If another class uses the same account, it may be using them.`,
