@@ -21,6 +21,7 @@ export type { OutcomeKind, Stopped, StudentOutcome } from './lib/core/outcome.js
 export type { KeyHolder, ProvisionPlan } from './lib/core/provision-plan.js'
 export type * from './lib/core/results.js'
 export type { RotationPlan } from './lib/core/rotation-plan.js'
+export type { KeptOldKey } from './lib/core/rotation-steps.js'
 export type { Safety } from './lib/core/safety.js'
 export type { SecondKey } from './lib/core/second-keys.js'
 export type { Spending } from './lib/core/spending.js'

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import { mqIdKey } from '../lib/core/key-name.js'
-import type { NewRotation, Rotation } from '../lib/core/rotation-plan.js'
+import type { NewRotation, Rotation } from '../lib/core/rotation.js'
 import type { Db } from './connection.js'
 import { keyGuardrail, rotation, secret } from './tables.js'
 

@@ -2,13 +2,8 @@ import fc from 'fast-check'
 import { describe, test } from 'vitest'
 import type { CreateKey } from '../../src/lib/core/changes.js'
 import { isExpired, type Key } from '../../src/lib/core/key.js'
-import {
-  newRotations,
-  planRotation,
-  type Rotation,
-  type RotationInput,
-  type RotationPlan,
-} from '../../src/lib/core/rotation-plan.js'
+import type { Rotation, RotationInput } from '../../src/lib/core/rotation.js'
+import { newRotations, planRotation, type RotationPlan } from '../../src/lib/core/rotation-plan.js'
 import type { Person } from '../../src/lib/core/student.js'
 import { aKey, aPerson } from './make.js'
 

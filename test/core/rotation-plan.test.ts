@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Key } from '../../src/lib/core/key.js'
-import {
-  newRotations,
-  planRotation,
-  type Rotation,
-  type RotationInput,
-  type RotationPlan,
-  remainingLimit,
-} from '../../src/lib/core/rotation-plan.js'
+import type { Rotation, RotationInput } from '../../src/lib/core/rotation.js'
+import { newRotations, planRotation, type RotationPlan } from '../../src/lib/core/rotation-plan.js'
+import { remainingLimit } from '../../src/lib/core/rotation-steps.js'
 import type { Person } from '../../src/lib/core/student.js'
 import { aCreation, aKey, aPerson } from './make.js'
 

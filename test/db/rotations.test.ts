@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Ledger } from '../../src/db/ledger.js'
-import type { NewRotation } from '../../src/lib/core/rotation-plan.js'
+import type { NewRotation } from '../../src/lib/core/rotation.js'
 import type { Person } from '../../src/lib/core/student.js'
 import { useFolder } from '../support/folder.js'
 import { keyOf, madeUpSecret, person, requestOf } from '../support/model.js'
