@@ -1,14 +1,8 @@
 import * as Flags from '@oclif/core/flags'
-import { openLedger } from '../db/open.js'
 import { needsAttention } from '../lib/core/check-report.js'
 import type { CheckResult } from '../lib/core/results.js'
-import { count } from '../lib/core/words.js'
-import { loadRosterIfThere } from '../lib/files/roster-file.js'
-import { saveSnapshot } from '../lib/files/snapshot-file.js'
-import { OpenRouter } from '../lib/openrouter/client.js'
-import { type CheckJob, reportJob } from '../lib/runs/check-job.js'
-import { fetchKeys } from '../lib/runs/listing.js'
-import { chooseWorkspace } from '../lib/runs/workspace.js'
+import { CheckJob } from '../lib/runs/check-job.js'
+import { Session } from '../lib/runs/session.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag, rosterFlag, workspaceFlag } from '../lib/terminal/flags.js'
 import { listenForInterrupts } from '../lib/terminal/interrupt.js'
@@ -48,63 +42,28 @@ export default class Check extends BaseCommand {
 
   async run(): Promise<CheckResult> {
     const { flags } = await this.parse(Check)
+    const wishes = { warnAt: flags['warn-at'], allGone: flags['all-gone'] }
     const account = accountFrom(process.env)
     const interrupt = listenForInterrupts()
-    const openRouter = new OpenRouter(account, { signal: interrupt.stopping })
-    const job = {} as CheckJob
+    const session = new Session(account, interrupt)
+    const job = new CheckJob(session)
     try {
-      await runPipeline<CheckJob>(
+      await runPipeline(
         [
-          {
-            title: 'Read the roster',
-            run: async () => {
-              job.roster = await loadRosterIfThere(flags.roster)
-              return job.roster ? count(job.roster.students.length, 'student') : `no ${flags.roster}`
-            },
-          },
-          {
-            title: 'Open the ledger',
-            run: async () => {
-              job.ledger = await openLedger(flags.db)
-              await interrupt.orStop(chooseWorkspace(openRouter, job.ledger, flags.workspace))
-              return flags.db
-            },
-          },
-          {
-            title: 'Fetch the keys',
-            run: async (_, report) => {
-              job.listed = await interrupt.orStop(fetchKeys(openRouter, (n) => report(String(n))))
-              return String(job.listed.keys.length)
-            },
-          },
-          {
-            title: 'Update the ledger',
-            run: async () =>
-              count(
-                (await reportJob(job, { warnAt: flags['warn-at'], allGone: flags['all-gone'] })).length,
-                'change from outside',
-                'changes from outside',
-              ),
-          },
-          {
-            title: 'Write the snapshot',
-            run: async () => {
-              job.snapshot = await saveSnapshot('.', job.matching.matched, new Date())
-              await job.ledger.markTold(job.toldUpTo)
-              return job.snapshot
-            },
-          },
+          { title: 'Read the roster', run: () => job.read(flags.roster) },
+          { title: 'Open the ledger', run: () => session.openToRead(flags.db, flags.workspace) },
+          { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
+          { title: 'Update the ledger', run: () => job.report(wishes) },
+          { title: 'Write the snapshot', run: () => job.saveSnapshot() },
         ],
-        job,
+        {},
         this.progress(),
       )
     } finally {
       interrupt.dispose()
-      await job.ledger?.close()
+      await session.close()
     }
-    const files = { snapshot: job.snapshot }
-    const roster = job.roster ? flags.roster : null
-    const result: CheckResult = { roster, ...job.report, files, retries: openRouter.retries }
+    const result = job.result()
     this.print(checkView(result, terminalWidth()))
     if (flags['exit-code'] && needsAttention(result)) process.exitCode = 3
     return result

@@ -1,10 +1,6 @@
-import type { Ledger } from '../db/ledger.js'
-import { openLedger } from '../db/open.js'
 import type { RefreshResult } from '../lib/core/results.js'
-import { OpenRouter } from '../lib/openrouter/client.js'
-import { LimitsJob } from '../lib/runs/limits-job.js'
-import { fetchKeys, type Listed } from '../lib/runs/listing.js'
-import { chooseWorkspace } from '../lib/runs/workspace.js'
+import { RefreshJob } from '../lib/runs/refresh-job.js'
+import { Session } from '../lib/runs/session.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag, limitsFlag, rosterFlag, workspaceFlag } from '../lib/terminal/flags.js'
 import { listenForInterrupts } from '../lib/terminal/interrupt.js'
@@ -12,13 +8,6 @@ import { runPipeline } from '../lib/terminal/pipeline.js'
 import { accountFrom } from '../lib/terminal/settings.js'
 import { terminalWidth } from '../lib/terminal/table.js'
 import { refreshView } from '../lib/terminal/views/update-view.js'
-
-interface Context {
-  job: LimitsJob
-  ledger: Ledger
-  listed: Listed
-  rows: number
-}
 
 export default class RefreshLimitsFile extends BaseCommand {
   static override summary = 'Rewrite the limits file from what OpenRouter says.'
@@ -31,47 +20,26 @@ export default class RefreshLimitsFile extends BaseCommand {
     const { flags } = await this.parse(RefreshLimitsFile)
     const account = accountFrom(process.env)
     const interrupt = listenForInterrupts()
-    const openRouter = new OpenRouter(account, { signal: interrupt.stopping })
-    const context = { job: new LimitsJob() } as Context
+    const session = new Session(account, interrupt)
+    const job = new RefreshJob(session)
     try {
-      await runPipeline<Context>(
+      await runPipeline(
         [
-          { title: 'Read the limits', run: ({ job }) => job.read(flags.limits, { mustExist: false }) },
-          {
-            title: 'Open the ledger',
-            run: async (ctx) => {
-              ctx.ledger = await openLedger(flags.db)
-              await interrupt.orStop(chooseWorkspace(openRouter, ctx.ledger, flags.workspace))
-              return flags.db
-            },
-          },
-          { title: 'Read the roster', run: ({ job, ledger }) => job.findClass(ledger, flags.roster) },
-          {
-            title: 'Fetch the keys',
-            run: async (ctx, report) => {
-              ctx.listed = await interrupt.orStop(fetchKeys(openRouter, (n) => report(String(n))))
-              return String(ctx.listed.keys.length)
-            },
-          },
-          { title: 'Compare', run: ({ job, listed }) => job.makePlan(listed, { toApply: false }) },
-          {
-            title: 'Write the limits',
-            run: async (ctx) => {
-              ctx.rows = await ctx.job.save(flags.limits)
-              return flags.limits
-            },
-          },
+          { title: 'Read the limits', run: () => job.read(flags.limits) },
+          { title: 'Open the ledger', run: () => session.openToRead(flags.db, flags.workspace) },
+          { title: 'Read the roster', run: () => job.findClass(flags.roster) },
+          { title: 'Fetch the keys', run: (_, report) => job.fetch(report) },
+          { title: 'Compare', run: () => job.makePlan() },
+          { title: 'Write the limits', run: () => job.saveLimits(flags.limits) },
         ],
-        context,
+        {},
         this.progress(),
       )
     } finally {
       interrupt.dispose()
-      await context.ledger?.close()
+      await session.close()
     }
-    const { job, rows } = context
-    const { plan, drift } = job
-    const result = { plan, rows, drift, files: { limits: flags.limits }, retries: openRouter.retries }
+    const result = job.result()
     this.print(refreshView(result, terminalWidth()))
     return result
   }

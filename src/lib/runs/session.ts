@@ -7,25 +7,28 @@ import { fetchKeys, type Listed } from './listing.js'
 import type { RunPorts, StopSignals } from './ports.js'
 import { chooseWorkspace } from './workspace.js'
 
-/** What a run that changes OpenRouter opens, and closes again however it ends. */
+/** How many requests run at a time where nothing else is said. */
+const CONCURRENCY = 8
+
+/** What a run opens, and closes again however it ends. */
 export class Session {
   readonly #openRouter: OpenRouter
   #ledger: Ledger | undefined
   #lock: RunLock | undefined
 
-  /** @param concurrency how many requests run at a time at best */
+  /** @param concurrency how many requests run at a time at best; undefined is as many as is usual */
   constructor(
     account: Account,
     readonly signals: StopSignals,
-    readonly concurrency: number,
+    readonly concurrency = CONCURRENCY,
   ) {
     const { stopping, givingUp } = signals
     this.#openRouter = new OpenRouter(account, { concurrency, stopping, signal: givingUp })
   }
 
   /**
-   * Opens the ledger, and takes its lock; for a dry run a copy of it in memory, without a lock. Then chooses
-   * the workspace.
+   * Opens the ledger for a run that changes OpenRouter, and takes its lock; for a dry run a copy of it in memory,
+   * without a lock. Then chooses the workspace.
    * @param command what the run does, for the message that a second run gets
    * @returns the path
    * @throws what openLedger, takeRunLock and chooseWorkspace throw
@@ -37,7 +40,22 @@ export class Session {
   ): Promise<string> {
     this.#ledger = await openLedger(path, { copy: dryRun })
     if (!dryRun) this.#lock = takeRunLock(path, command, new Date())
-    await this.signals.orStop(chooseWorkspace(this.#openRouter, this.#ledger, workspace))
+    return this.#enter(path, workspace)
+  }
+
+  /**
+   * Opens the ledger for a run that changes nothing at OpenRouter, and may be at work beside one that does. Then
+   * chooses the workspace.
+   * @returns the path
+   * @throws what openLedger and chooseWorkspace throw
+   */
+  async openToRead(path: string, workspace: string | undefined): Promise<string> {
+    this.#ledger = await openLedger(path)
+    return this.#enter(path, workspace)
+  }
+
+  async #enter(path: string, workspace: string | undefined): Promise<string> {
+    await this.signals.orStop(chooseWorkspace(this.#openRouter, this.ledger, workspace))
     return path
   }
 
