@@ -24,7 +24,7 @@ export default class ExportKeys extends BaseCommand {
     'Needs neither the network nor a management key. A key whose secret this ledger has never held says so in its api_key cell. The file is readable by you alone.'
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
-    '<%= config.bin %> <%= command.id %> --format json --output keys.json',
+    '<%= config.bin %> <%= command.id %> --format json --output api_keys.json',
   ]
   static override flags = {
     db: dbFlag,
