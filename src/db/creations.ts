@@ -1,5 +1,5 @@
 import { and, asc, eq, inArray } from 'drizzle-orm'
-import type { Creation, CreationState, KeyRequest, WrongLimit } from '../lib/core/creation.js'
+import type { Creation, CreationState, KeyRequest, WrongTerms } from '../lib/core/creation.js'
 import type { Key } from '../lib/core/key.js'
 import { mqIdKey } from '../lib/core/key-name.js'
 import { limitText } from '../lib/core/money.js'
@@ -9,7 +9,7 @@ import { wishGuardrail } from './guardrails.js'
 import { keyWriter, logChanges, markGone } from './keys.js'
 import { setNewKey } from './rotations.js'
 import { readStudents, upsertStudents } from './students.js'
-import { changelog, creation, secret } from './tables.js'
+import { changelog, creation, keyState, secret } from './tables.js'
 
 /** Writes down that keys are about to be asked for; gives the entries' numbers, in the same order. */
 export function intend(db: Db, requests: readonly KeyRequest[], at: Date): number[] {
@@ -93,25 +93,43 @@ export function startUndoing(db: Db, id: number, lost: Key, at: Date): void {
   db.update(creation).set({ state: 'undoing', keyHash: lost.hash }).where(eq(creation.id, id)).run()
 }
 
-/** The keys that were made with another limit than was asked for, and whose limit nobody has changed since. */
-export function wrongLimits(db: Db): WrongLimit[] {
+/**
+ * The keys that were made with another limit or reset period than was asked for. Whatever anybody has changed since is
+ * as it is meant.
+ */
+export function wrongTerms(db: Db): WrongTerms[] {
   const { keyHash: hash, action, newValue } = changelog
-  const actions = ['provisioned', 'update_limit', 'observed_limit']
-  const said = new Map<string | null, string | null>()
+  const actions = ['provisioned', ...LIMIT_CHANGED, ...RESET_CHANGED]
   const log = db.select({ hash, action, newValue }).from(changelog).where(inArray(action, actions)).all()
-  for (const row of log) {
-    if (row.action === 'provisioned') said.set(row.hash, row.newValue)
-    else said.delete(row.hash)
-  }
+  const hashesOf = (of: readonly string[]) =>
+    new Set(log.flatMap((row) => (of.includes(row.action) ? [row.hash] : [])))
+  const [limitChanged, resetChanged] = [hashesOf(LIMIT_CHANGED), hashesOf(RESET_CHANGED)]
+  const madeWith = new Map(
+    log.flatMap((row) => (row.action === 'provisioned' ? [[row.hash, row.newValue]] : [])),
+  )
   const made = db
-    .select({ hash: creation.keyHash, limit: creation.creditLimit })
+    .select({
+      hash: creation.keyHash,
+      limit: creation.creditLimit,
+      limitReset: creation.limitReset,
+      resetNow: keyState.limitReset,
+    })
     .from(creation)
+    .innerJoin(keyState, eq(keyState.keyHash, creation.keyHash))
     .where(eq(creation.state, 'done'))
     .all()
-  return made.flatMap(({ hash: ofKey, limit }) =>
-    ofKey !== null && said.has(ofKey) && said.get(ofKey) !== limitText(limit) ? [{ hash: ofKey, limit }] : [],
-  )
+  return made.flatMap(({ hash: ofKey, limit, limitReset, resetNow }) => {
+    if (ofKey === null) return []
+    const wrongLimit = !limitChanged.has(ofKey) && madeWith.get(ofKey) !== limitText(limit)
+    const wrongReset = !resetChanged.has(ofKey) && resetNow !== limitReset
+    return wrongLimit || wrongReset
+      ? [{ hash: ofKey, ...(wrongLimit && { limit }), ...(wrongReset && { limitReset }) }]
+      : []
+  })
 }
+
+const LIMIT_CHANGED = ['update_limit', 'observed_limit']
+const RESET_CHANGED = ['update_limit_reset', 'observed_limit_reset']
 
 /** The hashes of the lost keys whose deletion is under way. */
 export function hashesBeingUndone(db: Db): Set<string | null> {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import { UsageError } from '../lib/core/errors.js'
 import { asLedgerError, LedgerError } from './errors.js'
-import { openSnapshot } from './snapshot.js'
+import { lookAt, openSnapshot } from './snapshot.js'
 
 /** The five tables of schema v2 and the columns that each must have. */
 const SCHEMA_V2: Readonly<Record<string, readonly string[]>> = {
@@ -22,9 +22,9 @@ export function ledgerExists(path: string): boolean {
   throw new UsageError('bad_ledger_path', 'The path of the ledger is empty. Name a file with --db.')
 }
 
-/** A ledger that has been looked at. */
+/** A ledger that has been looked at, and is worked with in memory. */
 export interface Inspected {
-  /** Its last whole state, in memory; to be closed. */
+  /** Its last whole state; to be closed. */
   snapshot: Database.Database
   /** The hashes of the migrations it has had; none for a ledger of the Python tool. */
   done: string[]
@@ -32,10 +32,36 @@ export interface Inspected {
 
 /**
  * Looks at a file and leaves it and all beside it as they are, and refuses what is not a ledger of schema v2.
+ * @returns the hashes of the migrations it has had; none for a ledger of the Python tool
  * @throws UsageError `bad_ledger_path`, `ledger_missing`; LedgerError `ledger_not_ours`, `ledger_too_old`, `ledger_too_new`, and what
  *   openSnapshot throws
  */
-export async function inspectLedger(path: string): Promise<Inspected> {
+export async function inspectLedger(path: string): Promise<string[]> {
+  expectFile(path)
+  try {
+    return await lookAt(path, (sqlite) => inspect(sqlite, path))
+  } catch (error) {
+    throw asLedgerError(error, path)
+  }
+}
+
+/**
+ * The same for a ledger that is worked with in memory.
+ * @throws what inspectLedger throws
+ */
+export async function inspectCopy(path: string): Promise<Inspected> {
+  expectFile(path)
+  let snapshot: Database.Database | undefined
+  try {
+    snapshot = await openSnapshot(path)
+    return { snapshot, done: inspect(snapshot, path) }
+  } catch (error) {
+    snapshot?.close()
+    throw asLedgerError(error, path)
+  }
+}
+
+function expectFile(path: string): void {
   if (!ledgerExists(path)) {
     throw new UsageError(
       'ledger_missing',
@@ -48,14 +74,6 @@ export async function inspectLedger(path: string): Promise<Inspected> {
   if (statSync(path).size === 0) {
     const message = `${path} is an empty file, not a ledger. Delete it, then run class-keys init-db.`
     throw new LedgerError('ledger_not_ours', message, 2)
-  }
-  let snapshot: Database.Database | undefined
-  try {
-    snapshot = await openSnapshot(path)
-    return { snapshot, done: inspect(snapshot, path) }
-  } catch (error) {
-    snapshot?.close()
-    throw asLedgerError(error, path)
   }
 }
 

@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import type { UnassignedKey } from '../lib/core/changes.js'
 import type { KnownClass } from '../lib/core/class-people.js'
-import type { Creation, GuardrailRef, KeyRequest, WrongLimit } from '../lib/core/creation.js'
+import type { Creation, GuardrailRef, KeyRequest, WrongTerms } from '../lib/core/creation.js'
 import type { HistoryEntry } from '../lib/core/history.js'
 import type { GoneKey, Key } from '../lib/core/key.js'
 import type { RelativeTarget } from '../lib/core/relative-targets.js'
@@ -94,9 +94,9 @@ export class Ledger {
     return this.#read(creations.unsettled)
   }
 
-  /** The keys that were made with another limit than was asked for, and whose limit nobody has changed since. */
-  async wrongLimits(): Promise<WrongLimit[]> {
-    return this.#read(creations.wrongLimits)
+  /** The keys that were made with another limit or reset period than was asked for, which nobody has changed since. */
+  async wrongTerms(): Promise<WrongTerms[]> {
+    return this.#read(creations.wrongTerms)
   }
 
   /** Commits the answer to a creation: secret, key, student, changelog row and the end of the journal's entry. */

@@ -14,7 +14,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { UsageError } from '../lib/core/errors.js'
 import { type Connection, connect, wrap } from './connection.js'
 import { asLedgerError, LedgerError } from './errors.js'
-import { inspectLedger, ledgerExists } from './inspect.js'
+import { inspectCopy, inspectLedger, ledgerExists } from './inspect.js'
 import { Ledger } from './ledger.js'
 import { bringUpToDate } from './migrate.js'
 
@@ -69,7 +69,7 @@ function putInPlace(draft: string, path: string): void {
 }
 
 async function bringIn(path: string): Promise<LedgerInit> {
-  const isNew = (await migrationsOf(path)) === 0
+  const isNew = (await inspectLedger(path)).length === 0
   const ledger = await openLedger(path)
   await ledger.close()
   return isNew ? 'adopted' : 'already there'
@@ -103,18 +103,17 @@ function discard(draft: string): void {
  * @throws UsageError `ledger_missing`; LedgerError where the file is not a ledger, or cannot be read or written
  */
 export async function openLedger(path: string, { copy = false } = {}): Promise<Ledger> {
-  const { snapshot, done } = await inspectLedger(path)
-  if (!copy) snapshot.close()
+  const { snapshot, done } = copy ? await inspectCopy(path) : { done: await inspectLedger(path) }
   let connection: Connection | undefined
   try {
-    if (!copy) makePrivate(path)
-    connection = copy ? wrap(snapshot) : connect(path)
+    if (!snapshot) makePrivate(path)
+    connection = snapshot ? wrap(snapshot) : connect(path)
     bringUpToDate(connection, done, path)
     return new Ledger(connection, path)
   } catch (error) {
     connection?.sqlite.close()
     // Another command has brought the ledger up to date at the same moment: then it is as it should be.
-    if ((await migrationsOf(path)) > done.length) return openLedger(path, { copy })
+    if ((await inspectLedger(path)).length > done.length) return openLedger(path, { copy })
     throw asLedgerError(error, path)
   }
 }
@@ -134,13 +133,6 @@ function makePrivate(path: string): void {
     const message = `The ledger ${path} holds the secrets and can be read by others, and cannot be made private: ${why}. ${advice}`
     throw new LedgerError('ledger_not_private', message, 1, { cause: error })
   }
-}
-
-/** How many migrations a ledger has had. */
-async function migrationsOf(path: string): Promise<number> {
-  const { snapshot, done } = await inspectLedger(path)
-  snapshot.close()
-  return done.length
 }
 
 /** What SQLite and this tool put beside a ledger. */

@@ -32,25 +32,52 @@ const TICK_MS = 20
  * @throws LedgerError `ledger_locked` where it never stands still, `temp_unwritable`; what SQLite says of a file
  *   that is no database comes as it is
  */
-export async function openSnapshot(path: string): Promise<Database.Database> {
+export function openSnapshot(path: string): Promise<Database.Database> {
+  return untilStill(path, (file) => readInPlace(file, intoMemory) ?? readCopy(file, path))
+}
+
+/**
+ * Looks at the last whole state of a database, and leaves the file and all that lies beside it as they are. Where SQLite
+ * can read it in place, nothing of it is held in memory; nobody else of this process is let in between.
+ * @throws what openSnapshot throws, and what the look throws
+ */
+export async function lookAt<T extends object>(
+  path: string,
+  look: (sqlite: Database.Database) => T,
+): Promise<T> {
+  return untilStill(path, (file) => {
+    const copy = (sqlite: Database.Database | undefined) => sqlite && closing(sqlite, look)
+    return readInPlace(file, look) ?? copy(readCopy(file, path))
+  })
+}
+
+async function untilStill<T>(path: string, attempt: (file: string) => T | undefined): Promise<T> {
   // SQLite puts its files beside the one that a link leads to.
   const file = realpathSync(path)
   for (const until = Date.now() + PATIENCE_MS; ; await sleep(PAUSE_MS)) {
-    const snapshot = readInPlace(file) ?? readCopy(file, path)
-    if (snapshot) return snapshot
+    const found = attempt(file)
+    if (found !== undefined) return found
     if (Date.now() > until) throw lockedLedger(path)
   }
 }
 
 /** Undefined where SQLite could not read without writing. */
-function readInPlace(file: string): Database.Database | undefined {
+function readInPlace<T>(file: string, read: (sqlite: Database.Database) => T): T | undefined {
   if (isWriteAhead(file)) return undefined
   try {
-    return intoMemory(file, { readonly: true })
+    return closing(beginReading(file, { readonly: true }), read)
   } catch (error) {
     if (error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_READONLY_'))
       return undefined
     throw error
+  }
+}
+
+function closing<T>(sqlite: Database.Database, read: (sqlite: Database.Database) => T): T {
+  try {
+    return read(sqlite)
+  } finally {
+    sqlite.close()
   }
 }
 
@@ -65,7 +92,7 @@ function readCopy(file: string, path: string): Database.Database | undefined {
       // Secrets are in it.
       writeFileSync(join(folder, `copy${suffix}`), bytes, { mode: 0o600, flag: 'wx' })
     }
-    return intoMemory(join(folder, 'copy'))
+    return closing(beginReading(join(folder, 'copy')), intoMemory)
   } catch (error) {
     const told = asLedgerError(error, path)
     const { code } = error as NodeJS.ErrnoException
@@ -106,19 +133,24 @@ function readIfThere(file: string): Buffer | undefined {
   }
 }
 
-function intoMemory(file: string, { readonly = false } = {}): Database.Database {
+/** A connection that has taken its lock: only with the first reading does SQLite put a broken state right, too. */
+function beginReading(file: string, { readonly = false } = {}): Database.Database {
   const sqlite = new Database(file, { fileMustExist: true, readonly, timeout: PATIENCE_MS })
   try {
     sqlite.exec('BEGIN')
-    // Only with the first reading does SQLite take its lock, put a broken state right, and learn the size of a page.
     sqlite.prepare('SELECT count(*) FROM sqlite_master').get()
-    const bytes = sqlite.serialize()
-    // The format bytes of a write-ahead log, which a database in memory cannot have.
-    bytes[18] = bytes[19] = 1
-    return new Database(bytes)
-  } finally {
+    return sqlite
+  } catch (error) {
     sqlite.close()
+    throw error
   }
+}
+
+function intoMemory(sqlite: Database.Database): Database.Database {
+  const bytes = sqlite.serialize()
+  // The format bytes of a write-ahead log, which a database in memory cannot have.
+  bytes[18] = bytes[19] = 1
+  return new Database(bytes)
 }
 
 /** Whether the header's format bytes say that the database has a write-ahead log. */

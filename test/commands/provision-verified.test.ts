@@ -1,17 +1,32 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import InitDb from '../../src/commands/init-db.js'
 import Provision from '../../src/commands/provision.js'
+import RefreshLimitsFile from '../../src/commands/refresh-limits-file.js'
+import Update from '../../src/commands/update.js'
 import { OpenRouter } from '../../src/lib/openrouter/client.js'
 import type { Effect } from '../../src/lib/sandbox/effects.js'
+import type { SandboxKey } from '../../src/lib/sandbox/state.js'
 import { useClassroom } from '../support/classroom.js'
 import { only } from '../support/folder.js'
 import { hurry } from '../support/hurry.js'
-import { readCsv, student, writeRoster } from '../support/people.js'
+import { editLimits, readCsv, student, students, writeRoster } from '../support/people.js'
 import { query } from '../support/sqlite.js'
 
 const room = useClassroom()
 const ada = student(1, { limit_reset: 'weekly' })
 afterEach(() => vi.restoreAllMocks())
+
+const made = () => room.sandbox.state.keys()[0] as SandboxKey
+
+/** A class of one whose key came out otherwise than asked for, and could not be set right. */
+async function wrong(otherwise: Parameters<typeof givesOtherwise>[0]) {
+  await room.ok(InitDb)
+  writeRoster([ada])
+  givesOtherwise(otherwise)
+  const fault = room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'error', status: 400 } })
+  expect((await room.run(Provision)).exitCode).toBe(3)
+  fault.remove()
+}
 
 /** An OpenRouter that gives each new key other limits than were asked for, or another name. */
 function givesOtherwise(otherwise: { limit?: number; limit_reset?: null; name?: string }): void {
@@ -71,6 +86,45 @@ describe('a key that came out otherwise than asked for', () => {
     expect(room.sandbox.state.keys()).toMatchObject([{ limit: 3 }])
     room.sandbox.state.editKey(room.sandbox.state.keys()[0]?.hash ?? '', { limit: 42 })
     expect((await room.ok(Provision, '--json')).json.plan.changes).toEqual([])
+  })
+
+  test.each([
+    ['in the dashboard', () => room.sandbox.state.editKey(made().hash, { limit: 42 })],
+    [
+      'through limits.csv',
+      async () => {
+        await room.ok(RefreshLimitsFile)
+        editLimits({ [ada.email]: { target_limit: '42' } })
+        await room.ok(Update)
+      },
+    ],
+  ])('a limit that somebody has changed since %s is as it is meant', async (_, change) => {
+    await wrong({ limit: 99 })
+    await change()
+    expect(made().limit).toBe(42)
+    expect((await room.ok(Provision, '--json')).json.plan.changes).toEqual([])
+  })
+
+  test('with another reset period is set right by the next run, and only while it is wrong', async () => {
+    await wrong({ limit_reset: null })
+    const dry = await room.ok(Provision, '--dry-run')
+    expect(dry.stdout).toContain('was made with reset none, and will get reset weekly as was asked for.\n')
+    expect((await room.ok(Provision, '--json')).json.counts).toEqual({ updated: 1 })
+    expect(made()).toMatchObject({ limit: 3, limit_reset: 'weekly' })
+    expect((await room.ok(Provision, '--json')).json.plan.changes).toEqual([])
+  })
+
+  test('counts in the plan with what it is to have, is no massive change, and is left alone once it has expired', async () => {
+    await room.ok(InitDb)
+    writeRoster(students(12))
+    givesOtherwise({ limit: 99 })
+    const fault = room.sandbox.faults.add({ method: 'PATCH', effect: { kind: 'error', status: 400 } })
+    await room.run(Provision)
+    fault.remove()
+    const { json } = await room.ok(Provision, '--dry-run', '--json', '--class-budget', '36')
+    expect([json.spending, json.safety.grade]).toEqual([[{ reset: null, limit: 36 }], 'routine'])
+    await room.ok(Provision, '--class-budget', '36')
+    expect(room.sandbox.state.keys().every(({ limit }) => limit === 3)).toBe(true)
   })
 
   test('under another name: counts as failed, nothing more is done with it, and the secret is kept', async () => {

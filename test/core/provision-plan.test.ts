@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { UpdateKey } from '../../src/lib/core/changes.js'
 import { type ProvisionInput, planProvision } from '../../src/lib/core/provision-plan.js'
 import { refuseOverBudget } from '../../src/lib/core/spending.js'
 import { type Person, studentRef } from '../../src/lib/core/student.js'
@@ -35,7 +36,7 @@ const plan = ({
     expiresAt: undefined,
     guardrail: null,
     unassigned: [],
-    wrongLimits: [],
+    wrongTerms: [],
     offboarded: new Set(),
     heldDisabled: new Set(),
     balance: null,
@@ -508,4 +509,62 @@ describe('what the class could then spend', () => {
       { reset: null, limit: null },
     ])
   })
+})
+
+describe('a key that came out otherwise than asked for', () => {
+  const wrongTerms = [{ hash: 'h', limit: 3, limitReset: 'weekly' as const }]
+  const of = (over = {}, more: Partial<ProvisionInput> = {}) =>
+    plan({ students: [ADA], keys: [adas({ hash: 'h', ...over })], wrongTerms, ...more }).changes
+
+  it.each([
+    [
+      { limit: 9 },
+      { limit: { from: 9, to: 3 }, limitReset: { from: null, to: 'weekly' }, refills: 'weekly' },
+    ],
+    [{ limit: 3 }, { limitReset: { from: null, to: 'weekly' }, refills: 'weekly' }],
+    [
+      { limit: 9, limitReset: 'weekly' },
+      { limit: { from: 9, to: 3 }, refills: 'weekly' },
+    ],
+  ])('%j is set right', (key, change) => {
+    const { kind, email, name, mqId, keyName, hash, ...rest } = of(key)[0] as UpdateKey
+    expect([kind, email, name, mqId, keyName, hash]).toEqual([
+      'update',
+      ADA.email,
+      'Ada Quill',
+      '1',
+      '20260101_Ada Quill_1',
+      'h',
+    ])
+    expect(rest).toStrictEqual(change)
+  })
+
+  it('is left alone where it is right by now, or has expired', () => {
+    expect(of({ limit: 3, limitReset: 'weekly' })).toEqual([])
+    expect(of({ limit: 9, expiresAt: NOW.toISOString() }).map(({ kind }) => kind)).toEqual(['create'])
+  })
+
+  it('may have been asked to be unlimited, and counts so in what the class could spend', () => {
+    const { changes, spending } = plan({
+      students: [ADA],
+      keys: [adas({ hash: 'h', limit: 9 })],
+      wrongTerms: [{ hash: 'h', limit: null }],
+    })
+    expect(changes).toMatchObject([{ limit: { from: 9, to: null } }])
+    expect(spending).toEqual([{ reset: null, limit: null }])
+  })
+})
+
+it('does not hold an expired key for one that works, nor gives it the guardrail it was made for', () => {
+  const expired = adas({ hash: 'old', expiresAt: NOW.toISOString() })
+  const disabled = adas({ hash: 'new', disabled: true })
+  const guardrail = { id: 'g', name: 'Small models' }
+  const { keyHolders, changes } = plan({
+    students: [ADA],
+    keys: [expired, disabled],
+    secretHere: new Set(['old']),
+    unassigned: [{ hash: 'old', guardrail }],
+  })
+  expect(keyHolders).toMatchObject([{ hashes: ['new'], secretHere: false, disabled: true }])
+  expect(changes).toEqual([])
 })

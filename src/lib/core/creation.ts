@@ -42,9 +42,11 @@ export interface Creation extends Omit<KeyRequest, 'guardrail'> {
   keyHash: string | null
 }
 
-/** A key that was made with another limit than was asked for. */
-export interface WrongLimit {
+/** A key that was made with another limit or reset period than was asked for. */
+export interface WrongTerms {
   hash: string
-  /** What was asked for, US dollars; null is unlimited. */
-  limit: Limit
+  /** What was asked for, US dollars; null is unlimited. Absent where the limit came out right, or was changed since. */
+  limit?: Limit
+  /** What was asked for. Absent where the period came out right, or was changed since. */
+  limitReset?: LimitReset
 }

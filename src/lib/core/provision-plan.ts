@@ -9,7 +9,7 @@ import {
   type UpdateKey,
 } from './changes.js'
 import { type KnownClass, keysOfClass } from './class-people.js'
-import type { Creation, GuardrailRef, WrongLimit } from './creation.js'
+import type { Creation, GuardrailRef, WrongTerms } from './creation.js'
 import { type Settled, settleDoubt } from './doubt.js'
 import { isExpired, type Key } from './key.js'
 import { keyName, mqIdKey } from './key-name.js'
@@ -34,8 +34,8 @@ export interface ProvisionPlan extends Settled {
   version: 1
   command: 'provision'
   /**
-   * Deletions first, then keys of students who are back, limits that came out otherwise than asked for, creations in
-   * the order of the roster, guardrails.
+   * Deletions first, then keys of students who are back, keys that came out otherwise than asked for, creations in the
+   * order of the roster, guardrails.
    */
   changes: (DeleteLostKey | EnableKey | UpdateKey | CreateKey | AssignGuardrail)[]
   keyHolders: KeyHolder[]
@@ -74,7 +74,7 @@ export interface ProvisionInput {
   /** Keys of earlier runs that have not got the guardrail that they were made for. */
   unassigned: readonly UnassignedKey[]
   /** Keys of earlier runs that may spend something else than was asked for. */
-  wrongLimits: readonly WrongLimit[]
+  wrongTerms: readonly WrongTerms[]
   /** Hashes of the keys that `offboard` has disabled. */
   offboarded: ReadonlySet<string>
   /** Hashes of the keys that limits.csv asks to be disabled. */
@@ -86,7 +86,7 @@ export interface ProvisionInput {
 
 /** Plans the keys of a class: settles what is in doubt, then one key for each student who has none. */
 export function planProvision(input: ProvisionInput): ProvisionPlan {
-  const { students, placeholders, known, secretHere, now } = input
+  const { students, placeholders, known, now } = input
   const { lost, settled, there } = settleDoubt(input)
   const matching = matchKeys(there, students, known.heldBy, now)
   const inDoubt = new Set(settled.leftAlone.map((left) => mqIdKey(left.mqId)))
@@ -94,10 +94,11 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
   const creates = matching.keyless
     .filter((student) => !inDoubt.has(mqIdKey(student.mqId)))
     .map((student) => createKey(student, input))
+  const updates = termsToSetRight(matching, input)
   const changes: ProvisionPlan['changes'] = [
     ...lost,
     ...enables,
-    ...limitsToSetRight(matching, input),
+    ...updates,
     ...creates,
     ...missingGuardrails(matching, input),
   ]
@@ -105,14 +106,18 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
   const seconds = secondKeys(creates, roster, { ...known, keys: there, now })
   const enabling = new Set(enables.map((change) => change.hash))
   const ofClass = keysOfClass(there, roster, known)
+  const limitOf = new Map(updates.flatMap(({ hash, limit }) => (limit ? [[hash, limit.to] as const] : [])))
   const spending = ofClass
-    .map(({ key }) => key)
+    .map(({ key }) => ({
+      ...key,
+      limit: limitOf.has(key.hash) ? (limitOf.get(key.hash) ?? null) : key.limit,
+    }))
     .filter((key) => (!key.disabled || enabling.has(key.hash)) && !isExpired(key, now))
   return {
     version: 1,
     command: 'provision',
     changes,
-    keyHolders: keyHolders(matching, secretHere).filter(
+    keyHolders: keyHolders(matching, input).filter(
       ({ hashes }) => !hashes.some((hash) => enabling.has(hash)),
     ),
     renamed: matching.matched.filter(isRenamed).map(keyRef),
@@ -121,8 +126,9 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
     placeholders: placeholders.map(studentRef),
     spending: spendingOf([...spending, ...creates]),
     balance: input.balance,
+    // What an earlier run asked for already is no change of anybody's mind.
     safety: assess(
-      changes,
+      changes.filter(({ kind }) => kind !== 'update'),
       ofClass.map(({ key }) => key),
       { secondKeys: seconds.filter(isLikely).length },
     ),
@@ -160,37 +166,47 @@ function keysToEnable({ matched }: Matching, { offboarded, heldDisabled, now }: 
   })
 }
 
-/** The keys that were made with another limit than was asked for, by an answer that nobody could act on any more. */
-function limitsToSetRight({ matched }: Matching, { wrongLimits }: ProvisionInput): UpdateKey[] {
-  if (wrongLimits.length === 0) return []
-  const asked = new Map(wrongLimits.map(({ hash, limit }) => [hash, limit]))
+/** The keys that were made otherwise than was asked for, by an answer that nobody could act on any more. */
+function termsToSetRight({ matched }: Matching, { wrongTerms, now }: ProvisionInput): UpdateKey[] {
+  if (wrongTerms.length === 0) return []
+  const asked = new Map(wrongTerms.map((terms) => [terms.hash, terms]))
   return matched.flatMap((match) => {
     const { key } = match
-    const to = asked.get(key.hash)
-    if (to === undefined || sameLimit(to, key.limit)) return []
-    const limit = { from: key.limit, to }
-    return [{ kind: 'update' as const, ...keyRef(match), limit, refills: key.limitReset }]
+    const terms = isExpired(key, now) ? undefined : asked.get(key.hash)
+    if (!terms) return []
+    const { limit = key.limit, limitReset = key.limitReset } = terms
+    const [wrongLimit, wrongReset] = [!sameLimit(limit, key.limit), limitReset !== key.limitReset]
+    if (!wrongLimit && !wrongReset) return []
+    return [
+      {
+        kind: 'update' as const,
+        ...keyRef(match),
+        ...(wrongLimit && { limit: { from: key.limit, to: limit } }),
+        ...(wrongReset && { limitReset: { from: key.limitReset, to: limitReset } }),
+        refills: limitReset,
+      },
+    ]
   })
 }
 
 /** The keys of the class that were made for a guardrail and have not got it. */
 function missingGuardrails(
   { matched }: Matching,
-  { unassigned, guardrail: instead }: ProvisionInput,
+  { unassigned, guardrail: instead, now }: ProvisionInput,
 ): AssignGuardrail[] {
   const guardrailOf = new Map(unassigned.map(({ hash, guardrail }) => [hash, guardrail]))
   return matched.flatMap((match) => {
-    const meant = guardrailOf.get(match.key.hash)
+    const meant = isExpired(match.key, now) ? undefined : guardrailOf.get(match.key.hash)
     // What they were made for may be gone by now: whoever names another one means them too.
     return meant ? [{ kind: 'assign-guardrail' as const, ...keyRef(match), guardrail: instead ?? meant }] : []
   })
 }
 
-function keyHolders({ matched, keyless }: Matching, secretHere: ReadonlySet<string>): KeyHolder[] {
+function keyHolders({ matched, keyless }: Matching, { secretHere, now }: ProvisionInput): KeyHolder[] {
   const without = new Set(keyless)
   const holders = new Map<Person, KeyHolder>()
   for (const { student, key } of matched) {
-    if (without.has(student)) continue
+    if (without.has(student) || isExpired(key, now)) continue
     const none = { ...studentRef(student), hashes: [], secretHere: false, disabled: true }
     const holder: KeyHolder = holders.get(student) ?? none
     holder.hashes.push(key.hash)

@@ -88,7 +88,7 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
       expiresAt,
       guardrail: guardrail === undefined ? null : await findGuardrail(openRouter, guardrail),
       unassigned: await ledger.unassignedKeys(),
-      wrongLimits: await ledger.wrongLimits(),
+      wrongTerms: await ledger.wrongTerms(),
       offboarded: await ledger.offboardedHashes(),
       heldDisabled: new Set(found.flatMap(({ key, target }) => (key && target.disabled ? [key.hash] : []))),
       balance: this.#balance,
@@ -139,7 +139,7 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
       report(`${done} of ${changes.length}`),
     )
     this.stoppedBy ??= this.#updated.stoppedBy
-    return String(this.#updated.changed.size)
+    return String(this.#updated.outcomes.filter(({ outcome }) => outcome === 'updated').length)
   }
 
   /** Writes limits.csv anew, with its targets, and the snapshot. */
@@ -176,7 +176,11 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
   /** What became of each student, in the order of the roster, then of anybody else. */
   #outcomes(): StudentOutcome[] {
     const changed = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
-    for (const outcome of this.#updated.outcomes) changed.set(mqIdKey(outcome.mqId), this.#asEnabled(outcome))
+    for (const outcome of this.#updated.outcomes) {
+      const id = mqIdKey(outcome.mqId)
+      // A new key counts for more than what became of an earlier one.
+      if (!changed.has(id)) changed.set(id, this.#asEnabled(outcome))
+    }
     const leftAlone = new Map(this.run.leftAlone.map((left) => [mqIdKey(left.mqId), left]))
     const holders = new Map(this.plan.keyHolders.map((holder) => [mqIdKey(holder.mqId), holder]))
     const here = new Set(this.#input.students.map((student) => mqIdKey(student.mqId)))

@@ -48,7 +48,7 @@ export class UpdateJob extends PlannedJob<UpdatePlan, UpdateResult['files']> {
       report(`${done} of ${changes.length}`),
     )
     this.stoppedBy ??= this.#updates.stoppedBy
-    return String(this.#updates.changed.size)
+    return String(this.#updates.outcomes.filter(({ outcome }) => outcome === 'updated').length)
   }
 
   /** Whether the run has not come to its end, or does not know what is so now: limits.csv then stays as it is. */

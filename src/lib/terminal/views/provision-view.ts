@@ -1,4 +1,4 @@
-import { formatLimit, formatUsd, type Usd } from '../../core/money.js'
+import { formatLimit, formatUsd, resetText, type Usd } from '../../core/money.js'
 import type { ProvisionPlan } from '../../core/provision-plan.js'
 import type { ProvisionResult } from '../../core/results.js'
 import type { Spending } from '../../core/spending.js'
@@ -37,10 +37,13 @@ export function provisionPlanView(
   for (const { name, email, keyName } of enables)
     lines.push(`${name} (${email}) is back: ${keyName} will be enabled again.`)
   for (const change of plan.changes) {
-    if (change.kind !== 'update' || !change.limit) continue
-    const { name, email, keyName, limit } = change
+    if (change.kind !== 'update') continue
+    const { name, email, keyName, limit, limitReset } = change
+    const was = [limit && formatLimit(limit.from), limitReset && `reset ${resetText(limitReset.from)}`]
+    const gets = [limit && formatLimit(limit.to), limitReset && `reset ${resetText(limitReset.to)}`]
+    const words = (of: typeof was) => of.filter(Boolean).join(', ')
     lines.push(
-      `${name} (${email}): ${keyName} was made with ${formatLimit(limit.from)}, and will get ${formatLimit(limit.to)} as was asked for.`,
+      `${name} (${email}): ${keyName} was made with ${words(was)}, and will get ${words(gets)} as was asked for.`,
     )
   }
   for (const { name, email, keyName, guardrail } of assigns)
