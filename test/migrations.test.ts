@@ -28,6 +28,7 @@ const LANDED: Record<string, string> = {
   '0001_secrets_and_journal.sql': '4d0f70c69609e9e6437683981337d0a8f75cf714909e7120eaf85df16a4cc9b1',
   '0002_term_of_a_key.sql': '05927eb4e4fbaaaf67d6c7b819118f50c01a1e70a1d69a61b6894260bbace08d',
   '0003_told_change.sql': '321af04971aa55af4e9562050189fb9f2000194176ffba70c5711cfdfabb196c',
+  '0004_offboard_run.sql': 'e01963daf97332c14a5fd44f0a6b6fa96c0dde3a2c9067c4c1fb7822dabe6d12',
 }
 
 const sqlFiles = readdirSync(DRIZZLE).filter((name) => name.endsWith('.sql'))

@@ -61,13 +61,17 @@ export async function inspectCopy(path: string): Promise<Inspected> {
   }
 }
 
+/** @throws UsageError `ledger_missing`, `bad_ledger_path` */
+export function expectLedger(path: string): void {
+  if (ledgerExists(path)) return
+  throw new UsageError(
+    'ledger_missing',
+    `There is no ledger at ${path}. Run class-keys init-db to create it. If the class has one, go to its folder or name it with --db.`,
+  )
+}
+
 function expectFile(path: string): void {
-  if (!ledgerExists(path)) {
-    throw new UsageError(
-      'ledger_missing',
-      `There is no ledger at ${path}. Run class-keys init-db to create it. If the class has one, go to its folder or name it with --db.`,
-    )
-  }
+  expectLedger(path)
   if (statSync(path).isDirectory()) {
     throw new LedgerError('ledger_not_ours', `${path} is a folder, not a ledger. Name a file with --db.`, 2)
   }

@@ -25,6 +25,7 @@ import {
   readHolders,
 } from './keys.js'
 import { addPending, DELETED, dropPending, type Listing, recordListing, recordUsage } from './listings.js'
+import * as offboarding from './offboarding.js'
 import { addRelativeTargets, dropRelativeTargets, readRelativeTargets } from './relative-targets.js'
 import * as rotations from './rotations.js'
 import {
@@ -188,6 +189,16 @@ export class Ledger {
   /** The hashes of the keys that `offboard` has disabled, and that nobody has enabled since. */
   async offboardedHashes(): Promise<Set<string>> {
     return this.#read(offboardedHashes)
+  }
+
+  /** The hashes of the keys that a run of `offboard` has disabled which did not come to its end. */
+  async offboardedUnfinished(): Promise<Set<string>> {
+    return this.#read(offboarding.offboardedUnfinished)
+  }
+
+  /** Writes down that a run of `offboard` has come to its end. */
+  async finishOffboarding(at: Date): Promise<void> {
+    this.#write((db) => offboarding.finishOffboarding(db, at))
   }
 
   /** The hashes of the keys whose secret is here. */

@@ -151,6 +151,11 @@ export const relativeTarget = sqliteTable('relative_target', {
   intendedAt: integer('intended_at', { mode: 'timestamp_ms' }).notNull(),
 })
 
+/** One row at most: when a run of `offboard` has come to its end for the last time. */
+export const offboardRun = sqliteTable('offboard_run', {
+  finishedAt: integer('finished_at', { mode: 'timestamp_ms' }).primaryKey(),
+})
+
 /** One row at most: the last row of the changelog that a check has told a person about. */
 export const toldChange = sqliteTable('told_change', {
   changelogId: integer('changelog_id').primaryKey(),

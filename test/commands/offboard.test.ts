@@ -19,7 +19,7 @@ import {
   writeLimits,
   writeRoster,
 } from '../support/people.js'
-import { query } from '../support/sqlite.js'
+import { execute, query } from '../support/sqlite.js'
 
 const room = useClassroom()
 const [ada, bilal, chiara] = [student(1), student(2), student(3)]
@@ -749,4 +749,40 @@ describe('--dry-run', () => {
     expect(json.changes).toHaveLength(6)
     expect(json.safety).toMatchObject({ grade: 'massive', hit: 6, total: 12 })
   })
+})
+
+describe('a run of --delete that did not come to its end', () => {
+  const off = (...more: string[]) =>
+    room.run(Offboard, '--end-of-term', '--delete', '--yes', '--force', ...more)
+  const left = () => room.sandbox.state.keys().map(({ disabled }) => disabled)
+
+  test.each(['an error', 'an interruption before the files'])(
+    '%s: run again it goes on, and deletes nothing that was only to be disabled',
+    async (what) => {
+      await room.ok(InitDb)
+      writeRoster(students(4))
+      await room.ok(Provision)
+      const [first, second] = room.sandbox.state.keys()
+      room.sandbox.state.editKey(first?.hash ?? '', { disabled: true })
+      if (what === 'an error')
+        room.sandbox.faults.add({
+          method: 'PATCH',
+          path: new RegExp(second?.hash ?? 'none'),
+          effect: { kind: 'error', status: 400 },
+        })
+      else
+        execute(
+          'keys.db',
+          "CREATE TRIGGER no_end BEFORE INSERT ON offboard_run BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+      expect((await off()).exitCode).not.toBe(0)
+      room.sandbox.faults.clear()
+      execute('keys.db', 'DROP TRIGGER IF EXISTS no_end')
+      expect((await off()).exitCode).toBe(0)
+      expect(left()).toEqual([true, true, true])
+      // Whoever says the same again, once all is done, means those that are disabled by now.
+      expect((await off()).exitCode).toBe(0)
+      expect(left()).toEqual([])
+    },
+  )
 })

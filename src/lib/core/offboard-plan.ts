@@ -42,6 +42,8 @@ export interface OffboardInput {
   endOfTerm: boolean
   /** Whether keys that are disabled already are deleted. */
   deleteDisabled: boolean
+  /** Hashes of the keys that a run has disabled which did not come to its end: the next one is to do no more than that. */
+  unfinished: ReadonlySet<string>
   /** Percent of the class's keys that may be disabled or deleted. */
   maxChange: number
   /** Tells which keys have expired. */
@@ -50,7 +52,7 @@ export interface OffboardInput {
 
 /** Plans to take keys out of use. */
 export function planOffboard(input: OffboardInput): OffboardPlan {
-  const { roster, known, endOfTerm, deleteDisabled, secretHere, maxChange, now } = input
+  const { roster, known, endOfTerm, deleteDisabled, unfinished, secretHere, maxChange, now } = input
   const { lost, settled, there } = settleDoubt(input)
   const ofLedger = keysOfLedger(input)
   const here = new Set(roster.map(({ mqId }) => mqIdKey(mqId)))
@@ -60,7 +62,7 @@ export function planOffboard(input: OffboardInput): OffboardPlan {
   const { keyless } = matchKeys(there, roster, known.heldBy, now)
   const seconds = endOfTerm ? [] : secondKeys(keyless.map(studentRef), roster, { ...known, keys: there, now })
   const disabled = meant.filter(({ key }) => key.disabled)
-  const deletes = deleteDisabled ? disabled : []
+  const deletes = deleteDisabled ? disabled.filter(({ key }) => !unfinished.has(key.hash)) : []
   const changes = [
     ...lost,
     ...disables.map((match) => ({ kind: 'disable' as const, ...keyRef(match) })),

@@ -1,7 +1,7 @@
 import type { DeleteKey, DisableKey } from '../core/changes.js'
 import { mqIdKey } from '../core/key-name.js'
 import { keysOfLedger, type OffboardInput, type OffboardPlan, planOffboard } from '../core/offboard-plan.js'
-import { countOutcomes, type StudentOutcome, stoppedOf } from '../core/outcome.js'
+import { countOutcomes, isUnfinished, type StudentOutcome, stoppedOf } from '../core/outcome.js'
 import type { OffboardResult } from '../core/results.js'
 import type { Person } from '../core/student.js'
 import { count } from '../core/words.js'
@@ -58,6 +58,7 @@ export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files'
       ...wishes,
       roster,
       known: await ledger.knownClass(),
+      unfinished: await ledger.offboardedUnfinished(),
       keys: this.#listed.keys,
       creations: await ledger.unsettledCreations(),
       secretHere: await ledger.secretHashes(),
@@ -117,6 +118,7 @@ export class OffboardJob extends PlannedJob<OffboardPlan, OffboardResult['files'
     const answered = new Set([...disabled.map(({ hash }) => hash), ...gone.map(({ keyHash }) => keyHash)])
     const files = await saveClassFiles(limits, this.#people, keys, ledger, answered)
     Object.assign(this.files, files)
+    if (!this.#outcomes().some(isUnfinished)) await ledger.finishOffboarding(new Date())
     return `${files.limits}, ${files.snapshot}`
   }
 

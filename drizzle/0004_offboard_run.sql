@@ -1,0 +1,3 @@
+CREATE TABLE `offboard_run` (
+	`finished_at` integer PRIMARY KEY NOT NULL
+);
