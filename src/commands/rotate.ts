@@ -24,6 +24,7 @@ Whatever happens on the way, run the same command again: it resumes the run, and
   ]
   // As many students as are named.
   static override strict = false
+  static override usage = '<%= command.id %> (STUDENT... | --lost | --all | --due [STUDENT...]) [OPTIONS]'
   static override args = {
     student: Args.string({ description: 'Addresses, MQ IDs, or parts of names.' }),
   }
@@ -40,14 +41,13 @@ Whatever happens on the way, run the same command again: it resumes the run, and
       default: false,
     }),
     due: Flags.boolean({
-      summary:
-        'Make no key: only retire the old keys that --keep-old has left in use and whose day has come.',
+      summary: 'Make no new keys; only retire the old keys that --keep-old left in use and whose time is up.',
       exclusive: ['all', 'lost', 'expires', 'keep-old'],
       default: false,
     }),
     expires: expiresFlag,
     'keep-old': Flags.integer({
-      summary: 'Leave the old keys in use for so many days; rotate --due retires them then.',
+      summary: 'Keep the old keys in use for this many days; after that, rotate --due retires them.',
       min: 1,
       max: 365,
       helpValue: 'DAYS',
@@ -59,7 +59,8 @@ Whatever happens on the way, run the same command again: it resumes the run, and
     const { 'dry-run': dryRun, concurrency, db, due, limits, lost, all, roster, workspace } = flags
     const students = argv.map(String)
     if ((students.length > 0 && !due) === (lost || all || due)) {
-      const message = 'Say who is to get a new key: name students, or use --lost or --all instead.'
+      const message =
+        'Say who is to get a new key: name students, or use --lost or --all. --due only retires old keys.'
       throw new UsageError('nobody_named', message)
     }
     const account = accountFrom(process.env)
@@ -88,6 +89,11 @@ Whatever happens on the way, run the same command again: it resumes the run, and
           alwaysAsk: true,
           toApply: [
             { title: 'Make the new keys', run: (_, report) => job.makeKeys(limits, report) },
+            {
+              title: 'Change keys that are there',
+              onlyIf: () => job.updates,
+              run: (_, report) => job.updateKeys(report),
+            },
             {
               title: 'Assign the guardrails',
               onlyIf: () => job.assigns,

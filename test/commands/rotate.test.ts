@@ -230,7 +230,7 @@ describe('several students', () => {
     const { stderr, exitCode } = await room.run(Rotate, ada.email, bilal.email, chiara.email, '--yes')
     expect(exitCode).toBe(2)
     expect(stderr.replace(/\s+/g, ' ')).toContain(
-      'Nothing was changed. Bilal Quill2: has more than one key that works: disable all but one through limits.csv first; Chiara Quill3: has no key: class-keys provision makes one.',
+      'Nothing was changed. Bilal Quill2: there is more than one key that works; disable all but one through limits.csv first; Chiara Quill3: there is no key to replace; class-keys provision makes one.',
     )
     expect(room.requests().filter(({ method }) => method !== 'GET')).toEqual([])
     expect(query('keys.db', 'SELECT * FROM rotation')).toEqual([])
@@ -632,6 +632,32 @@ describe('when it breaks off', () => {
     vi.restoreAllMocks()
     expect([exitCode, outcomes(json)]).toEqual([3, { [ada.email]: 'failed' }])
     expect([enabled(ada), handedOut().length, room.requests(PATCH)]).toEqual([[true], 1, []])
+  })
+
+  test('a new key with the limit of somebody else: the same words set it right before the old one goes', async () => {
+    await ready()
+    const fault = room.sandbox.faults.add({
+      ...{ method: PATCH, body: /limit/ },
+      effect: { kind: 'error', status: 400 },
+    })
+    const { createKey } = OpenRouter.prototype
+    vi.spyOn(OpenRouter.prototype, 'createKey').mockImplementationOnce(async function (
+      this: OpenRouter,
+      wanted,
+    ) {
+      const made = await createKey.call(this, wanted)
+      room.sandbox.state.editKey(made.hash, { limit: 50 })
+      return { ...made, key: made.key && { ...made.key, limit: 50 } }
+    })
+    expect((await room.run(Rotate, ada.email, '--yes')).exitCode).toBe(3)
+    vi.restoreAllMocks()
+    expect((await room.run(Rotate, ada.email, '--yes')).exitCode).toBe(3)
+    expect(enabled(ada)).toEqual([true, true])
+    fault.remove()
+    const { stdout } = await room.ok(Rotate, ada.email, '--yes')
+    expect(stdout).toContain('was made with $50.00, and will get $3.00 as was asked for.\n')
+    expect(keysOf(ada)).toMatchObject([{ disabled: true }, { disabled: false, limit: 3 }])
+    expect(creations()).toHaveLength(1)
   })
 
   test('a new key that is refused: neither the leaked one nor the older one that is kept is touched', async () => {

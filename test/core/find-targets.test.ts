@@ -182,6 +182,16 @@ describe('mixedUpRows', () => {
   ])('says nothing of a row whose MQ ID is %s', (_, hash, mqId) => expect(rows([hash, mqId])).toEqual([]))
 
   it.each([
+    ['that no key has any more: it was renamed', '20260219_Old Name_007', 0],
+    ['of a key that is there: the columns were sorted apart', '20260219_Some Body_007', 1],
+    ['of somebody else', '20260219_Old Name_c3', 1],
+    ['that says no MQ ID', 'Old name', 1],
+  ])('a row with another’s MQ ID and a key name %s', (_, keyName, problems) => {
+    const row = aTarget({ hash: 'ada', mqId: '007', keyName })
+    expect(mixedUpRows([row], ofClass)).toHaveLength(problems)
+  })
+
+  it.each([
     ['another student’s', 'ada', '007', 'a01'],
     ['another student’s without its zeros', 'ada', '7', 'a01'],
     ['another student’s in another case', 'bo', 'A01', '007'],

@@ -61,6 +61,7 @@ class World {
       rotations: this.rotations.map((row) => ({ ...row })),
       guardrailOf: new Map(),
       unassigned: [],
+      wrongTerms: [],
       asked: [],
       deleteOld,
       keepOldDays,

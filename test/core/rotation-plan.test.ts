@@ -58,6 +58,7 @@ function input(over: Partial<RotationInput> = {}): RotationInput {
     rotations: [],
     guardrailOf: new Map(),
     unassigned: [],
+    wrongTerms: [],
     asked: [],
     deleteOld: false,
     keepOldDays: 0,
@@ -82,8 +83,8 @@ function words({ changes, kept }: Pick<RotationPlan, 'changes' | 'kept'>): strin
 
 const whys = ({ skipped }: RotationPlan) => skipped.map(({ mqId, why }) => [mqId, why])
 
-const NO_KEY = 'has no key: class-keys provision makes one'
-const SEVERAL = 'has more than one key that works: disable all but one through limits.csv first'
+const NO_KEY = 'there is no key to replace; class-keys provision makes one'
+const SEVERAL = 'there is more than one key that works; disable all but one through limits.csv first'
 const DISABLED = 'the key is disabled: name the student to replace it all the same'
 const EXPIRED = 'the key has expired: class-keys provision makes a new one'
 const HERE = 'the secret is in this ledger'

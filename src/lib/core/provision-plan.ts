@@ -14,9 +14,10 @@ import { type Settled, settleDoubt } from './doubt.js'
 import { isExpired, type Key } from './key.js'
 import { keyName, mqIdKey } from './key-name.js'
 import { isRenamed, type Match, type Matching, matchKeys } from './matching.js'
-import { sameLimit, type Usd } from './money.js'
+import type { Usd } from './money.js'
 import { assess, type Safety } from './safety.js'
 import { isLikely, type SecondKey, secondKeys } from './second-keys.js'
+import { setRight } from './set-right.js'
 import { type Spending, spendingOf } from './spending.js'
 import { type Person, type Student, type StudentRef, studentRef } from './student.js'
 
@@ -43,6 +44,8 @@ export interface ProvisionPlan extends Settled {
   renamed: KeyRef[]
   /** Students who get a key, and seem to be somebody who has one under another MQ ID. */
   secondKeys: SecondKey[]
+  /** The guardrail that other keys of the class have and the new ones will not; null for none. */
+  guardrailLeftOut: GuardrailRef | null
   /** Students whose address is a placeholder: nothing is made for them. */
   placeholders: StudentRef[]
   /** What the enabled keys of the class may then spend, those of students who have left included. */
@@ -71,6 +74,8 @@ export interface ProvisionInput {
   expiresAt: string | undefined
   /** What every new key is to have, and every key that is still waiting for its own; null for none. */
   guardrail: GuardrailRef | null
+  /** The guardrails that keys were made with, by hash. */
+  guardrails: ReadonlyMap<string, GuardrailRef>
   /** Keys of earlier runs that have not got the guardrail that they were made for. */
   unassigned: readonly UnassignedKey[]
   /** Keys of earlier runs that may spend something else than was asked for. */
@@ -123,6 +128,9 @@ export function planProvision(input: ProvisionInput): ProvisionPlan {
     renamed: matching.matched.filter(isRenamed).map(keyRef),
     secondKeys: seconds,
     ...settled,
+    guardrailLeftOut: creates.some(({ guardrail }) => guardrail === null)
+      ? (matching.matched.flatMap(({ key }) => input.guardrails.get(key.hash) ?? []).at(-1) ?? null)
+      : null,
     placeholders: placeholders.map(studentRef),
     spending: spendingOf([...spending, ...creates]),
     balance: input.balance,
@@ -171,21 +179,8 @@ function termsToSetRight({ matched }: Matching, { wrongTerms, now }: ProvisionIn
   if (wrongTerms.length === 0) return []
   const asked = new Map(wrongTerms.map((terms) => [terms.hash, terms]))
   return matched.flatMap((match) => {
-    const { key } = match
-    const terms = isExpired(key, now) ? undefined : asked.get(key.hash)
-    if (!terms) return []
-    const { limit = key.limit, limitReset = key.limitReset } = terms
-    const [wrongLimit, wrongReset] = [!sameLimit(limit, key.limit), limitReset !== key.limitReset]
-    if (!wrongLimit && !wrongReset) return []
-    return [
-      {
-        kind: 'update' as const,
-        ...keyRef(match),
-        ...(wrongLimit && { limit: { from: key.limit, to: limit } }),
-        ...(wrongReset && { limitReset: { from: key.limitReset, to: limitReset } }),
-        refills: limitReset,
-      },
-    ]
+    const terms = isExpired(match.key, now) ? undefined : asked.get(match.key.hash)
+    return (terms && setRight(match, terms)) ?? []
   })
 }
 

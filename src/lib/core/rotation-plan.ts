@@ -17,8 +17,11 @@ import { type StudentRef, studentRef } from './student.js'
 export interface RotationPlan extends Settled {
   version: 1
   command: 'rotate'
-  /** Lost keys first, then new keys and guardrails, then the old keys: each is retired only when its new one is made. */
-  changes: (DeleteLostKey | CreateKey | AssignGuardrail | DisableKey | DeleteKey)[]
+  /**
+   * Lost keys first, then new keys, those that came out otherwise than asked for, and guardrails, then the old keys: each
+   * is retired only when its new one is made, and is as it should be.
+   */
+  changes: (DeleteLostKey | CreateKey | UpdateKey | AssignGuardrail | DisableKey | DeleteKey)[]
   /** Old keys that stay in use until a later run. */
   kept: KeptOldKey[]
   /** Who gets no new key, and why. */
@@ -47,6 +50,7 @@ export function planRotation(input: RotationInput): RotationPlan {
   const changes = [
     ...lost,
     ...steps.flatMap(({ create }) => create ?? []),
+    ...steps.flatMap(({ update }) => update ?? []),
     ...steps.flatMap(({ assign }) => assign ?? []),
     ...steps.flatMap(({ retire }) => retire ?? []),
   ]
@@ -67,7 +71,12 @@ export function planRotation(input: RotationInput): RotationPlan {
     ...settled,
     retired: steps.flatMap(({ retired }) => retired ?? []),
     moot: steps.flatMap(({ moot }) => moot ?? []),
-    safety: assess(changes, [...situation.keysOf.values()].flat(), { maxChange: input.maxChange }),
+    // What an earlier run asked for already is no change of anybody's mind.
+    safety: assess(
+      changes.filter(({ kind }) => kind !== 'update'),
+      [...situation.keysOf.values()].flat(),
+      { maxChange: input.maxChange },
+    ),
   }
 }
 

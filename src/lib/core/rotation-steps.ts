@@ -1,4 +1,4 @@
-import type { AssignGuardrail, CreateKey, DeleteKey, DisableKey, KeyRef } from './changes.js'
+import type { AssignGuardrail, CreateKey, DeleteKey, DisableKey, KeyRef, UpdateKey } from './changes.js'
 import { keysOfClass } from './class-people.js'
 import type { Settled } from './doubt.js'
 import { utcText } from './expiry.js'
@@ -7,6 +7,7 @@ import { keyName, mqIdKey } from './key-name.js'
 import { byAge } from './matching.js'
 import { type Limit, sumUsd } from './money.js'
 import { type NewRotation, newRotation, type Rotation, type RotationInput } from './rotation.js'
+import { setRight } from './set-right.js'
 import { isPlaceholder, type Person, studentRef } from './student.js'
 
 /** An old key that stays in use beside its newer one; `until` is ISO 8601, UTC. */
@@ -57,6 +58,8 @@ export function situationOf(input: RotationInput, there: readonly Key[], { leftA
 export interface Step {
   create?: CreateKey
   assign?: AssignGuardrail[]
+  /** Brings the new key of an interrupted run to what was asked for. */
+  update?: UpdateKey[]
   retire?: (DisableKey | DeleteKey)[]
   keep?: KeptOldKey[]
   skip?: string
@@ -114,7 +117,8 @@ function resume(student: Person, rows: readonly Rotation[], situation: Situation
     }
     if (!isMade && old) step = merge(step, { create: newKey(student, old, situation) })
     const assign = missingGuardrail(student, row, situation)
-    step = merge(step, { assign }, oldKeyStep(student, old ?? { hash: row.oldHash }, row, situation))
+    const update = wrongNewKey(student, row, situation)
+    step = merge(step, { assign, update }, oldKeyStep(student, old ?? { hash: row.oldHash }, row, situation))
   }
   step = merge(step, keptOldSteps(student, situation))
   if (step.create || step.retire?.length || mode === 'due') delete step.skip
@@ -133,6 +137,13 @@ function missingGuardrail(
   if (!wish) return []
   const { hash, guardrail } = wish
   return [{ kind: 'assign-guardrail', ...studentRef(student), keyName: key.name, hash, guardrail }]
+}
+
+/** The change that sets the new key of an interrupted rotation right: the old one is not taken away for a wrong one. */
+function wrongNewKey(student: Person, { newHash }: Rotation, { byHash, wrongTerms }: Situation): UpdateKey[] {
+  const key = byHash.get(newHash ?? '')
+  const terms = key && wrongTerms.find(({ hash }) => hash === key.hash)
+  return (terms && [setRight({ student, key }, terms)].filter((change) => change !== undefined)) ?? []
 }
 
 /**
@@ -184,7 +195,7 @@ function withoutLastKey(student: Person, step: Step, { keysOf, now }: Situation)
 }
 
 function merge(...steps: readonly Step[]): Step {
-  const all = <Part extends 'assign' | 'retire' | 'keep' | 'retired' | 'moot'>(part: Part) =>
+  const all = <Part extends 'assign' | 'update' | 'retire' | 'keep' | 'retired' | 'moot'>(part: Part) =>
     steps.flatMap((step) => (step[part] ?? []) as NonNullable<Step[Part]>[number][])
   const create = steps.find((step) => step.create)?.create
   const skip = steps.find((step) => step.skip)?.skip
@@ -192,6 +203,7 @@ function merge(...steps: readonly Step[]): Step {
     ...(create && { create }),
     ...(skip !== undefined && { skip }),
     assign: all('assign'),
+    update: all('update'),
     retire: all('retire'),
     keep: all('keep'),
     retired: all('retired'),
@@ -209,9 +221,9 @@ function keyToReplace(id: string, { keysOf, keptOld, mode, secretHere, now }: Si
   const valid = all.filter((key) => !isExpired(key, now) && !kept.has(key.hash))
   const working = valid.filter((key) => !key.disabled)
   const key = working[0] ?? (mode === 'named' ? valid.at(-1) : undefined)
-  if (all.length === 0) return 'has no key: class-keys provision makes one'
+  if (all.length === 0) return 'there is no key to replace; class-keys provision makes one'
   if (working.length > 1)
-    return 'has more than one key that works: disable all but one through limits.csv first'
+    return 'there is more than one key that works; disable all but one through limits.csv first'
   if (!key) {
     return valid.length > 0
       ? 'the key is disabled: name the student to replace it all the same'

@@ -1,6 +1,6 @@
 import type { UnassignedKey, UpdateKey } from './changes.js'
 import type { KnownClass } from './class-people.js'
-import type { Creation, GuardrailRef } from './creation.js'
+import type { Creation, GuardrailRef, WrongTerms } from './creation.js'
 import type { Key } from './key.js'
 import type { Person } from './student.js'
 
@@ -53,6 +53,8 @@ export interface RotationInput {
   guardrailOf: ReadonlyMap<string, GuardrailRef>
   /** Keys of interrupted runs that have not got theirs. */
   unassigned: readonly UnassignedKey[]
+  /** Keys of interrupted runs that may spend something else than was asked for. */
+  wrongTerms: readonly WrongTerms[]
   /** What limits.csv asks for and has not been applied. */
   asked: readonly UpdateKey[]
   deleteOld: boolean

@@ -1,9 +1,10 @@
-import type { UnassignedKey } from '../core/changes.js'
+import { asUpdate, type UnassignedKey, type UpdateKey } from '../core/changes.js'
 import type { StudentOutcome } from '../core/outcome.js'
 import { type Assigned, assignGuardrails } from './guardrails.js'
 import { handOut } from './hand-out.js'
 import { PlannedJob } from './planned-job.js'
 import { type CreationPlan, type Creations, NOTHING_CREATED } from './settle-and-create.js'
+import { NOTHING_UPDATED, type Updates, updateKeys } from './update-run.js'
 
 /** What `provision` and `rotate` have in common: they make keys, give them their guardrails, and write their secrets. */
 export abstract class KeyMakingJob<
@@ -12,8 +13,33 @@ export abstract class KeyMakingJob<
 > extends PlannedJob<Plan, Files> {
   protected run: Creations = NOTHING_CREATED
   protected assigned: Assigned = { assigned: new Set(), failed: new Map() }
+  /** What came of changing keys that are there. */
+  protected updated: Updates = NOTHING_UPDATED
   /** How many keys of earlier runs are in the file of this one. */
   protected recovered = 0
+
+  /** The changes to keys that are there. */
+  get #updates(): UpdateKey[] {
+    return this.plan.changes.flatMap((change) =>
+      change.kind === 'enable' ? [asUpdate(change)] : change.kind === 'update' ? [change] : [],
+    )
+  }
+
+  /** Whether the plan changes keys that are there. */
+  get updates(): boolean {
+    return this.#updates.length > 0
+  }
+
+  /** Enables the keys of students who are back, and sets limits right that came out otherwise than asked for. */
+  async updateKeys(report: (progress: string) => void): Promise<string> {
+    if (this.endedEarly) return 'not reached'
+    const changes = this.#updates
+    this.updated = await updateKeys(changes, this.session.ports, (done) =>
+      report(`${done} of ${changes.length}`),
+    )
+    this.stoppedBy ??= this.updated.stoppedBy
+    return String(this.updated.outcomes.filter(({ outcome }) => outcome === 'updated').length)
+  }
 
   /** Whether keys are to get a guardrail, new ones or those of an earlier run. */
   get assigns(): boolean {

@@ -1,4 +1,3 @@
-import { asUpdate, type UpdateKey } from '../core/changes.js'
 import { BadFileError } from '../core/errors.js'
 import { refusePastExpiry } from '../core/expiry.js'
 import { mqIdKey } from '../core/key-name.js'
@@ -19,7 +18,6 @@ import { findGuardrail } from './guardrails.js'
 import { KeyMakingJob } from './key-making-job.js'
 import { type Listed, recordListing } from './listing.js'
 import { type Replan, settleAndCreate } from './settle-and-create.js'
-import { NOTHING_UPDATED, type Updates, updateKeys } from './update-run.js'
 
 /** What the flags of `provision` say of the new keys and of the plan. */
 export interface ProvisionWishes {
@@ -40,7 +38,6 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
   #listed!: Listed
   #balance: Usd | null = null
   #input!: ProvisionInput
-  #updated: Updates = NOTHING_UPDATED
 
   /** @throws UsageError where there is no roster; BadFileError with every problem of a file */
   async read(roster: string, limits: string): Promise<string> {
@@ -87,6 +84,7 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
       limit,
       expiresAt,
       guardrail: guardrail === undefined ? null : await findGuardrail(openRouter, guardrail),
+      guardrails: await ledger.guardrailsOfKeys(),
       unassigned: await ledger.unassignedKeys(),
       wrongTerms: await ledger.wrongTerms(),
       offboarded: await ledger.offboardedHashes(),
@@ -119,32 +117,9 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
     return String(made.length)
   }
 
-  /** The changes to keys that are there. */
-  get #updates(): UpdateKey[] {
-    return this.plan.changes.flatMap((change) =>
-      change.kind === 'enable' ? [asUpdate(change)] : change.kind === 'update' ? [change] : [],
-    )
-  }
-
-  /** Whether the plan changes keys that are there. */
-  get updates(): boolean {
-    return this.#updates.length > 0
-  }
-
-  /** Enables the keys of students who are back, and sets limits right that came out otherwise than asked for. */
-  async updateKeys(report: (progress: string) => void): Promise<string> {
-    if (this.endedEarly) return 'not reached'
-    const changes = this.#updates
-    this.#updated = await updateKeys(changes, this.session.ports, (done) =>
-      report(`${done} of ${changes.length}`),
-    )
-    this.stoppedBy ??= this.#updated.stoppedBy
-    return String(this.#updated.outcomes.filter(({ outcome }) => outcome === 'updated').length)
-  }
-
   /** Writes limits.csv anew, with its targets, and the snapshot. */
   async saveFiles(limits: string): Promise<string> {
-    const keys = this.run.keys.map((key) => this.#updated.changed.get(key.hash) ?? key)
+    const keys = this.run.keys.map((key) => this.updated.changed.get(key.hash) ?? key)
     const answered: ReadonlySet<string> = new Set()
     const files = await saveClassFiles(limits, this.#students, keys, this.session.ledger, answered)
     Object.assign(this.files, files)
@@ -176,7 +151,7 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
   /** What became of each student, in the order of the roster, then of anybody else. */
   #outcomes(): StudentOutcome[] {
     const changed = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
-    for (const outcome of this.#updated.outcomes) {
+    for (const outcome of this.updated.outcomes) {
       const id = mqIdKey(outcome.mqId)
       // A new key counts for more than what became of an earlier one.
       if (!changed.has(id)) changed.set(id, this.#asEnabled(outcome))

@@ -86,6 +86,7 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
       rotations: await ledger.unfinishedRotations(),
       guardrailOf: new Map([...(await guardrailsOfKeys(openRouter, ledger)), ...wished]),
       unassigned,
+      wrongTerms: await ledger.wrongTerms(),
       asked: planUpdate(found, relativeTargets(found, await ledger.relativeTargets()), [], undefined).changes,
       keepOldDays: keepOld,
       ...wishes,
@@ -139,12 +140,17 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
   #isDue(): (old: { mqId: string; hash: string }) => boolean {
     if (this.endedEarly) return () => false
     const outcomes = new Map(this.run.outcomes.map((outcome) => [mqIdKey(outcome.mqId), outcome]))
+    const wrong = new Set(
+      this.updated.outcomes.filter(({ outcome }) => outcome !== 'updated').map(({ hash }) => hash),
+    )
     const madeBefore = new Map(this.#input.rotations.map(({ oldHash, newHash }) => [oldHash, newHash]))
     return ({ mqId, hash }) => {
       const outcome = outcomes.get(mqIdKey(mqId))
       if (outcome && !isMade(outcome)) return false
       const newHash = outcome?.hash ?? madeBefore.get(hash)
-      return newHash !== undefined && newHash !== null && !this.assigned.failed.has(newHash)
+      return (
+        newHash !== undefined && newHash !== null && !this.assigned.failed.has(newHash) && !wrong.has(newHash)
+      )
     }
   }
 
@@ -157,7 +163,7 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
     const rotations = await ledger.unfinishedRotations()
     const replaced = rotations.filter(({ closedAt, newHash }) => closedAt === null && newHash !== null)
     const answered = new Set(replaced.map(({ oldHash }) => oldHash))
-    const keys = this.#takenOut.now(this.run.keys)
+    const keys = this.#takenOut.now(this.run.keys).map((key) => this.updated.changed.get(key.hash) ?? key)
     const files = await saveClassFiles(limits, this.#people, keys, ledger, answered)
     Object.assign(this.files, files)
     await ledger.closeRotations(this.plan.moot, new Date())

@@ -1,5 +1,6 @@
 import type { PlannedChange } from '../../core/changes.js'
 import { sentence } from '../../core/history.js'
+import { formatLimit, resetText } from '../../core/money.js'
 import { isUnfinished, type OutcomeKind, type StudentOutcome } from '../../core/outcome.js'
 import type { Drift, HistoryLine } from '../../core/results.js'
 import { graveWords, massiveWords, type Safety } from '../../core/safety.js'
@@ -29,7 +30,7 @@ export function driftLines(drift: readonly Drift[]): string[] {
 
 const IN_COMMON = {
   address: 'the same address',
-  mq_id: 'the same MQ ID but for zeros',
+  mq_id: 'the same MQ ID apart from leading zeros',
   name: 'the same name',
 }
 
@@ -45,6 +46,21 @@ const MOST_NAMES = 10
 export function namesOf(names: readonly string[]): string {
   const more = names.length > MOST_NAMES ? [`${names.length - MOST_NAMES} more`] : []
   return [...names.slice(0, MOST_NAMES), ...more].join(', ')
+}
+
+/** One line for each key that an earlier run has made otherwise than was asked for. */
+export function setRightLines(changes: readonly PlannedChange[]): string[] {
+  return changes.flatMap((change) => {
+    if (change.kind !== 'update') return []
+    const { name, email, keyName, limit, limitReset } = change
+    const terms = (of: 'from' | 'to') =>
+      [limit && formatLimit(limit[of]), limitReset && `reset ${resetText(limitReset[of])}`]
+        .filter(Boolean)
+        .join(', ')
+    return [
+      `${name} (${email}): ${keyName} was made with ${terms('from')}, and will get ${terms('to')} as was asked for.`,
+    ]
+  })
 }
 
 /** One line for each lost key that a plan deletes. */

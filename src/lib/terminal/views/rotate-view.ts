@@ -11,6 +11,7 @@ import {
   lostLines,
   outcomeLines,
   safetyLines,
+  setRightLines,
 } from './plan-lines.js'
 
 const COLUMNS: readonly Column[] = [
@@ -51,8 +52,9 @@ export function rotatePlanView(
       ? []
       : [`This resumes the run that was begun on ${localMinute(plan.resumesSince)} and interrupted.`]),
     ...lostLines(plan.changes),
+    ...setRightLines(plan.changes),
     ...(rows.length > 0 ? tableLines(COLUMNS, rows, width) : []),
-    ...plan.skipped.map(({ name, email, why }) => `${name} (${email}): no new key, ${why}.`),
+    ...skippedLines(plan),
     ...plan.notOnRoster.map(({ name, email }) => `${name} (${email}) is not on the roster.`),
     ...plan.overtaken.map(
       ({ name, email }) =>
@@ -62,6 +64,18 @@ export function rotatePlanView(
     ...safetyLines(plan.safety),
     ...(dryRun ? [DRY_RUN] : ['']),
   ]
+}
+
+/** So many who get no new key for one reason are named; of more it is said how many. */
+const MOST_NAMED = 3
+
+function skippedLines({ skipped }: RotationPlan): string[] {
+  const reasons = [...new Set(skipped.map(({ why }) => why))]
+  return reasons.flatMap((reason) => {
+    const students = skipped.filter(({ why }) => why === reason)
+    if (students.length > MOST_NAMED) return [`${count(students.length, 'student')}: no new key, ${reason}.`]
+    return students.map(({ name, email }) => `${name} (${email}): no new key, ${reason}.`)
+  })
 }
 
 /** What `rotate` shows when it has ended. */
