@@ -14,8 +14,9 @@ export type {
   UpdateKey,
 } from './lib/core/changes.js'
 export type { GuardrailRef } from './lib/core/creation.js'
-export type { LeftAlone } from './lib/core/doubt.js'
+export type { LeftAlone, Settled } from './lib/core/doubt.js'
 export type { Problem } from './lib/core/errors.js'
+export type { Limit, LimitReset, Usd } from './lib/core/money.js'
 export type { OffboardPlan } from './lib/core/offboard-plan.js'
 export type { OutcomeKind, Stopped, StudentOutcome } from './lib/core/outcome.js'
 export type { KeyHolder, ProvisionPlan } from './lib/core/provision-plan.js'

@@ -1,4 +1,5 @@
 import * as Flags from '@oclif/core/flags'
+import { expectLedger } from '../db/inspect.js'
 import { needsAttention } from '../lib/core/check-report.js'
 import type { CheckResult } from '../lib/core/results.js'
 import { CheckJob } from '../lib/runs/check-job.js'
@@ -25,13 +26,13 @@ export default class Check extends BaseCommand {
     roster: rosterFlag,
     workspace: workspaceFlag,
     'warn-at': Flags.integer({
-      summary: 'Point out who has spent this share of their limit, in percent.',
+      summary: 'Point out students who have spent at least this percentage of their limit.',
       min: 1,
       max: 100,
       helpValue: 'PERCENT',
     }),
     'all-gone': Flags.boolean({
-      summary: 'Believe it where none of the keys of the ledger is in the account any more.',
+      summary: "Accept a list without any of the ledger's keys: they have really been deleted.",
       default: false,
     }),
     'exit-code': Flags.boolean({
@@ -44,6 +45,8 @@ export default class Check extends BaseCommand {
     const { flags } = await this.parse(Check)
     const wishes = { warnAt: flags['warn-at'], allGone: flags['all-gone'] }
     const account = accountFrom(process.env)
+    // In the wrong folder nothing is there, and this is what to say of it.
+    expectLedger(flags.db)
     const interrupt = listenForInterrupts()
     const session = new Session(account, interrupt)
     const job = new CheckJob(session)

@@ -5,8 +5,7 @@ import type { LedgerKey } from '../db/secrets.js'
 import { UsageError } from '../lib/core/errors.js'
 import type { ExportResult } from '../lib/core/results.js'
 import { count } from '../lib/core/words.js'
-import { exportPath, saveExport } from '../lib/files/export-file.js'
-import { expectReplaceable } from '../lib/files/safe-write.js'
+import { expectExport, exportPath, saveExport } from '../lib/files/export-file.js'
 import { BaseCommand } from '../lib/terminal/base-command.js'
 import { dbFlag } from '../lib/terminal/flags.js'
 import { runPipeline } from '../lib/terminal/pipeline.js'
@@ -34,7 +33,7 @@ export default class ExportKeys extends BaseCommand {
       summary: 'The format of the file.',
     })(),
     output: Flags.string({
-      summary: 'The file to write; an existing one is replaced. By default a new api_keys_TIMESTAMP file.',
+      summary: 'The file to write; an earlier export is replaced. By default a new api_keys_TIMESTAMP file.',
       helpValue: 'PATH',
     }),
   }
@@ -92,5 +91,5 @@ async function expectOutput(output: string, ledger: string): Promise<void> {
     const message = `${output} belongs to the ledger ${ledger}, which would be lost. Name another file with --output.`
     throw new UsageError('output_is_ledger', message)
   }
-  await expectReplaceable(output)
+  await expectExport(output)
 }

@@ -1,4 +1,5 @@
 import * as Flags from '@oclif/core/flags'
+import { expectLedger } from '../db/inspect.js'
 import type { OffboardPlan } from '../lib/core/offboard-plan.js'
 import type { OffboardResult } from '../lib/core/results.js'
 import { OffboardJob } from '../lib/runs/offboard-job.js'
@@ -35,6 +36,8 @@ When a student comes back, provision enables the old key again.`
     const { flags } = await this.parse(Offboard)
     const { 'dry-run': dryRun, concurrency, db, limits, roster, workspace } = flags
     const account = accountFrom(process.env)
+    // In the wrong folder nothing is there, and this is what to say of it.
+    expectLedger(db)
     const interrupt = listenForInterrupts(this.sayStopping)
     const session = new Session(account, interrupt, concurrency)
     const job = new OffboardJob(session)

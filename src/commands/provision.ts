@@ -1,4 +1,5 @@
 import * as Flags from '@oclif/core/flags'
+import { expectLedger } from '../db/inspect.js'
 import type { ProvisionPlan } from '../lib/core/provision-plan.js'
 import type { ProvisionResult } from '../lib/core/results.js'
 import { ProvisionJob } from '../lib/runs/provision-job.js'
@@ -40,6 +41,8 @@ Whatever happens on the way, run the same command again: it settles what was lef
     const { flags } = await this.parse(Provision)
     const { 'dry-run': dryRun, concurrency, db, limits, roster, workspace } = flags
     const account = accountFrom(process.env)
+    // In the wrong folder nothing is there, and this is what to say of it.
+    expectLedger(db)
     const interrupt = listenForInterrupts(this.sayStopping)
     const session = new Session(account, interrupt, concurrency)
     const job = new ProvisionJob(session)

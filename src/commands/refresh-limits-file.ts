@@ -1,3 +1,4 @@
+import { expectLedger } from '../db/inspect.js'
 import type { RefreshResult } from '../lib/core/results.js'
 import { RefreshJob } from '../lib/runs/refresh-job.js'
 import { Session } from '../lib/runs/session.js'
@@ -19,6 +20,8 @@ export default class RefreshLimitsFile extends BaseCommand {
   async run(): Promise<RefreshResult> {
     const { flags } = await this.parse(RefreshLimitsFile)
     const account = accountFrom(process.env)
+    // In the wrong folder nothing is there, and this is what to say of it.
+    expectLedger(flags.db)
     const interrupt = listenForInterrupts()
     const session = new Session(account, interrupt)
     const job = new RefreshJob(session)

@@ -1,3 +1,4 @@
+import { expectLedger } from '../db/inspect.js'
 import type { UpdateResult } from '../lib/core/results.js'
 import type { UpdatePlan } from '../lib/core/update-plan.js'
 import { Session } from '../lib/runs/session.js'
@@ -25,6 +26,8 @@ Rows are found by hash, else by address. A cell that cannot be read stops the ru
     const { flags } = await this.parse(Update)
     const { 'dry-run': dryRun, 'max-change': maxChange, db, limits, roster, workspace } = flags
     const account = accountFrom(process.env)
+    // In the wrong folder nothing is there, and this is what to say of it.
+    expectLedger(db)
     const interrupt = listenForInterrupts(this.sayStopping)
     const session = new Session(account, interrupt, flags.concurrency)
     const job = new UpdateJob(session)

@@ -8,7 +8,7 @@ import Provision from '../../src/commands/provision.js'
 import { takeRunLock } from '../../src/db/run-lock.js'
 import { useClassroom } from '../support/classroom.js'
 import { fileState, modeOf, names, only } from '../support/folder.js'
-import { headerOf, keyNameOf, readCsv, student, writeRoster } from '../support/people.js'
+import { headerOf, keyNameOf, readCsv, student, students, writeRoster } from '../support/people.js'
 import { execute, query } from '../support/sqlite.js'
 
 const room = useClassroom()
@@ -59,7 +59,7 @@ test('writes every key of the ledger with its secret, sorted by address, for the
   expect(stdout).toBe(
     [
       `3 keys written to ${file}.`,
-      '1 of them has no secret here, since it was made elsewhere.',
+      '1 of them has no secret in this ledger; class-keys check tells more.',
       'It holds the secrets: hand each student their own, then delete the file.',
       '',
     ].join('\n'),
@@ -124,12 +124,30 @@ describe('--output', () => {
     expect(names().filter((name) => name.startsWith('api_keys'))).toEqual([])
   })
 
-  test('replaces a file that is there, and closes it to others', async () => {
-    writeFileSync('handout.csv', 'old\n', { mode: 0o644 })
+  test.each([
+    ['an earlier export', 'first_name,last_name,email,mq_id,api_key,key_name,limit,disabled\n'],
+    ['an export as JSON', '[\n  {\n    "first_name": "Ada"\n  }\n]\n'],
+    ['an export of nobody', '[]\n'],
+    ['an empty file', ''],
+  ])('replaces %s, and closes it to others', async (_, text) => {
+    writeFileSync('handout.csv', text, { mode: 0o644 })
     await room.ok(ExportKeys, '--output', 'handout.csv')
     expect(readCsv('handout.csv')).toHaveLength(3)
     expect(modeOf('handout.csv')).toBe('600')
   })
+
+  test.each(['roster.csv', 'limits.csv', 'notes.txt'])(
+    'does not replace %s, which no export has written',
+    async (name) => {
+      writeRoster(students(1))
+      writeFileSync('notes.txt', 'Dear diary,\n')
+      const before = readFileSync(name, 'utf8')
+      const { exitCode, stderr } = await room.run(ExportKeys, '--output', name)
+      expect(exitCode).toBe(2)
+      expect(stderr).toContain(`${name} is there already, and class-keys export-keys has not written it.`)
+      expect(readFileSync(name, 'utf8')).toBe(before)
+    },
+  )
 
   describe('that is the ledger or lies beside it is refused before anything is read or written', () => {
     const others: Record<string, [output: string, make?: () => void]> = {

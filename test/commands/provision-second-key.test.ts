@@ -35,7 +35,7 @@ const AGAIN: [string, RosterLine, 'address' | 'mq_id' | 'name', string][] = [
     'the leading zeros lost in a spreadsheet, and another address',
     { ...ada, mq_id: '48200001', email: 'new@students.example.edu', last_name: 'Q' },
     'mq_id',
-    'the same MQ ID but for zeros',
+    'the same MQ ID apart from leading zeros',
   ],
   [
     'another MQ ID and another address',

@@ -48,7 +48,7 @@ describe('errorLines', () => {
       wrongFlags(
         'The following errors occurred:\n  --a is wrong\n  --b is wrong.\nSee more help with --help',
       ),
-      ['Error: The following errors occurred: --a is wrong: --b is wrong. Add --help to see what there is.'],
+      ['Error: --a is wrong: --b is wrong. Add --help to see what there is.'],
     ],
   ])('%s', (_, error, lines) => expect(errorLines(error)).toEqual(lines))
 

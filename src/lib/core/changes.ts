@@ -33,7 +33,7 @@ export interface DeleteLostKey extends StudentRef {
   creationId: number
 }
 
-/** Brings one key to what limits.csv asks for, in one request. */
+/** Brings one key, in one request, to what limits.csv asks for, or to the terms that it was made for. */
 export interface UpdateKey extends StudentRef {
   kind: 'update'
   keyName: string

@@ -81,7 +81,7 @@ export function checkReport(findings: CheckFindings): Omit<CheckResult, 'roster'
     keyless: matching.keyless.map(studentRef),
     secondKeys: secondKeys(keyless, roster, { ...findings.known, keys, now }),
     duplicates: matching.duplicates.flatMap(({ student, keys: theirs }) => {
-      const hashes = theirs.map((key) => key.hash).filter((hash) => !retiring.has(hash))
+      const hashes = theirs.map((key) => key.hash).filter((hash) => !retiring.has(hash) && !lost.has(hash))
       return hashes.length > 1 ? [{ ...studentRef(student), hashes }] : []
     }),
     replaced: matching.matched.flatMap(({ student, key: { hash, name: keyName, disabled } }) => {

@@ -1,6 +1,6 @@
 import type { Problem } from './errors.js'
 import { isExpired, type Key } from './key.js'
-import { sameMqId, withoutZeros } from './key-name.js'
+import { mqIdOfKeyName, sameMqId, withoutZeros } from './key-name.js'
 import type { Target } from './limits.js'
 import type { Match } from './matching.js'
 
@@ -73,15 +73,18 @@ function byAddress(
 /**
  * A problem of limits.csv for each row whose hash and MQ ID are of two students who have keys: where columns were sorted
  * apart, every row would change somebody else's key. An MQ ID of nobody is one from before it was corrected. Leading
- * zeros are not looked at, since spreadsheets take them away.
+ * zeros are not looked at, since spreadsheets take them away. A row whose key name nothing has any more is one of a key
+ * that was renamed, and agrees with itself.
  * @param ofClass the keys of the class, with their students
  */
 export function mixedUpRows(targets: readonly Target[], ofClass: readonly Match[]): Problem[] {
   const holderOf = new Map(ofClass.map(({ student, key }) => [key.hash, student.mqId]))
   const holders = new Set([...holderOf.values()].map(withoutZeros))
-  return targets.flatMap(({ line, hash, mqId }) => {
+  const names = new Set(ofClass.map(({ key }) => key.name))
+  return targets.flatMap(({ line, hash, mqId, keyName }) => {
     const theirs = holderOf.get(hash)
     if (theirs === undefined || sameMqId(theirs, mqId) || !holders.has(withoutZeros(mqId))) return []
+    if (keyName !== '' && !names.has(keyName) && sameMqId(mqIdOfKeyName(keyName) ?? '', mqId)) return []
     const message = `its hash is of a key of ${theirs}; were the columns sorted apart?`
     return [{ line, column: 'mq_id', value: mqId, message }]
   })

@@ -9,7 +9,7 @@ export type OutcomeKind =
   | 'already had one'
   /** A key whose secret had been lost was deleted, and a new one made. */
   | 'healed'
-  /** The key is as limits.csv asks, or has got the guardrail that it was made for. */
+  /** The key is as limits.csv asks, or has got the terms or the guardrail that it was made for. */
   | 'updated'
   /** The student is back, and the key is enabled again. */
   | 'enabled'

@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises'
+import { UsageError } from '../core/errors.js'
 import { type Limit, limitText } from '../core/money.js'
 import type { Person } from '../core/student.js'
 import { localTimestamp } from '../core/times.js'
 import { csvText } from './csv.js'
-import { createFile, PRIVATE, replaceFile } from './safe-write.js'
+import { createFile, expectReplaceable, PRIVATE, replaceFile } from './safe-write.js'
 
 /** One of the ledger's keys, to be exported. */
 export interface ExportedKey extends Person {
@@ -31,6 +33,20 @@ export const SECRET_NOT_HERE = 'not known to this ledger'
 /** A file name that tells when it was written (local time). */
 export function exportPath(format: 'csv' | 'json', at: Date): string {
   return `api_keys_${localTimestamp(at)}.${format}`
+}
+
+/**
+ * Refuses to replace a file that no export has written: the roster is as easily named by a slip.
+ * @throws UsageError `output_exists`, and what expectReplaceable throws
+ */
+export async function expectExport(path: string): Promise<void> {
+  await expectReplaceable(path)
+  const start = (await readFile(path, 'utf8').catch(() => '')).slice(0, 1000)
+  const isExport =
+    start.startsWith(COLUMNS.slice(0, 5).join(',')) || /^\[\s*(\]|\{\s*"first_name")/.test(start)
+  if (start === '' || isExport) return
+  const message = `${path} is there already, and class-keys export-keys has not written it. Name another file with --output, or move that one away.`
+  throw new UsageError('output_exists', message)
 }
 
 /**

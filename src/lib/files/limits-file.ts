@@ -17,9 +17,8 @@ export interface LimitsFile {
 
 /** Nothing has been changed yet: the file can be mended, and the same command run again. */
 const NOTHING_DONE = 'Nothing was changed, and the file is as it was. Mend it and run the same command again.'
-/** The instructor has saved the file anew while a run was at work. */
-const NOT_WRITTEN =
-  'It was saved while the run was at work, and is left as it is. Mend it, then run class-keys refresh-limits-file.'
+/** The run has changed something already, and only the file is left to be written. */
+const NOT_WRITTEN = 'It is left as it is. Mend it, then run class-keys refresh-limits-file.'
 
 const WHAT = 'limits file'
 

@@ -23,7 +23,7 @@ class GarbledAnswerError extends Error {
 
 /**
  * A ky instance for one OpenRouter account. `GET`, `PATCH` and `DELETE` are idempotent and are tried again
- * after lost connections, timeouts, answers that cannot be read, and 5xx; `POST` never. 429 is left to the
+ * after lost connections, timeouts, answers that cannot be read, and 5xx; `POST /keys` never. 429 is left to the
  * caller, who also has to slow down.
  */
 export function transport(baseUrl: string, managementKey: string, retries: Retries): KyInstance {

@@ -30,7 +30,7 @@ const FEWEST_KEYS = 10
  * Refuses a listing in which a whole class is missing: it is of another account, and everybody would get a second key.
  * @throws ClassKeysError `other_account`, exit code 4
  */
-async function refuseOtherAccount(ledger: Ledger, keys: readonly Key[]): Promise<void> {
+export async function refuseOtherAccount(ledger: Ledger, keys: readonly Key[]): Promise<void> {
   const ours = await ledger.hashesThere()
   const theirs = new Set(keys.map(({ hash }) => hash))
   if (ours.length < FEWEST_KEYS || ours.some((hash) => theirs.has(hash))) return

@@ -7,6 +7,7 @@ import { nextRefill } from '../core/refill.js'
 import type { ShownKey, ShowResult } from '../core/results.js'
 import { type Person, studentRef } from '../core/student.js'
 import { count } from '../core/words.js'
+import { refuseOtherAccount } from './listing.js'
 import type { Session } from './session.js'
 
 /** The rows of `show`, in their order. */
@@ -19,7 +20,7 @@ export class ShowJob {
   /**
    * Gathers what there is to know of one student: from OpenRouter what the keys may do now, the rest from the ledger.
    * @param words an address, an MQ ID, or a part of the name
-   * @throws UsageError `no_such_student`, `ambiguous_student`
+   * @throws UsageError `no_such_student`, `ambiguous_student`; ClassKeysError `other_account`
    */
   async fetch(words: string): Promise<string> {
     const { ledger, signals } = this.session
@@ -27,6 +28,9 @@ export class ShowJob {
     const { email } = this.#student
     const kept = await ledger.keysOf(email)
     const keys = await signals.orStop(Promise.all(kept.map((key) => this.#shown(key))))
+    // That a key is not there may mean that this is not the account it is in, or no account at all.
+    if (kept.some(({ goneAt }, i) => goneAt === null && !keys[i]?.exists))
+      await refuseOtherAccount(ledger, (await this.session.fetchKeys(() => {})).keys)
     const history = filterHistory(await ledger.history(), { student: email }).map(historyLine)
     this.result = { student: studentRef(this.#student), keys, history }
     return count(keys.length, 'key')

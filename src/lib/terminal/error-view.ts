@@ -66,6 +66,9 @@ function messageOf(error: unknown): string {
 
 /** oclif's words about wrong flags, in our form: sentences, with where to look. */
 function usageMessage(message: string): string {
-  const words = message.replace(/\s*See more help with --help\s*$/, '').replace(/:?\s*\n\s*/g, ': ')
+  const words = message
+    .replace(/\s*See more help with --help\s*$/, '')
+    .replace(/^The following errors? occurred:\s*/, '')
+    .replace(/:?\s*\n\s*/g, ': ')
   return `${words}${/[.!?]$/.test(words) ? '' : '.'} Add --help to see what there is.`
 }

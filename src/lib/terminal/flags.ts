@@ -62,7 +62,8 @@ export const maxChangeFlag = Flags.integer({
 
 /** `--expires`: the last day of a key, or a moment; UTC with seconds. */
 export const expiresFlag = Flags.custom<string>({
-  summary: 'When new keys expire: the end of a day such as 2026-11-30 in local time, or a moment.',
+  summary:
+    'When new keys expire, whatever the roster says: the end of a day such as 2026-11-30 in local time, or a moment.',
   helpValue: 'DAY',
   parse: async (text) => {
     const expiry = parseExpiry(text)

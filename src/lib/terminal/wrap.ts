@@ -1,13 +1,14 @@
+import stringWidth from 'string-width'
 import wrapAnsi from 'wrap-ansi'
 
 /**
  * Joins lines, those that are too long for a terminal broken between words; in a pipe each stays one line.
- * @param stream where they go; a terminal tells its width in characters
+ * @param stream where they go; a terminal tells its width in columns, of which some characters take two
  */
 export function wrapLines(lines: readonly string[], stream: { isTTY?: boolean; columns?: number }): string {
   const { columns } = stream
   if (!stream.isTTY || !columns) return lines.join('\n')
-  return lines.map((line) => (line.length > columns ? wrapLine(line, columns) : line)).join('\n')
+  return lines.map((line) => (stringWidth(line) > columns ? wrapLine(line, columns) : line)).join('\n')
 }
 
 /** Breaks a line between words; what follows stands as far in as the line did. */

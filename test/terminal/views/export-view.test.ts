@@ -8,7 +8,11 @@ describe('exportView', () => {
     [
       3,
       2,
-      ['3 keys written to out.csv.', '2 of them have no secret here, since they were made elsewhere.', HOLDS],
+      [
+        '3 keys written to out.csv.',
+        '2 of them have no secret in this ledger; class-keys check tells more.',
+        HOLDS,
+      ],
     ],
   ])('%i keys, %i without a secret', (keys, withoutSecret, lines) => {
     expect(exportView({ file: 'out.csv', format: 'csv', keys, withoutSecret })).toEqual(lines)

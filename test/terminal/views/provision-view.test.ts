@@ -46,6 +46,7 @@ const plan = (over: Partial<ProvisionPlan> = {}): ProvisionPlan => ({
   keyHolders: [],
   renamed: [],
   secondKeys: [],
+  guardrailLeftOut: null,
   leftAlone: [],
   absent: [],
   undone: [],
@@ -93,7 +94,7 @@ describe('provisionPlanView', () => {
 
   it.each([
     ['address', 'the same address'],
-    ['mq_id', 'the same MQ ID but for zeros'],
+    ['mq_id', 'the same MQ ID apart from leading zeros'],
     ['name', 'the same name'],
   ] as const)('asks about a second key, because of %s', (because, words) => {
     const secondKeys = [{ ...ADA, keyName: '20260219_Ada Quill_77', hash: 'h', because }]

@@ -8,8 +8,8 @@ export function exportView({ file, keys, withoutSecret }: ExportResult): string[
     ...(withoutSecret > 0
       ? [
           withoutSecret === 1
-            ? '1 of them has no secret here, since it was made elsewhere.'
-            : `${withoutSecret} of them have no secret here, since they were made elsewhere.`,
+            ? '1 of them has no secret in this ledger; class-keys check tells more.'
+            : `${withoutSecret} of them have no secret in this ledger; class-keys check tells more.`,
         ]
       : []),
     'It holds the secrets: hand each student their own, then delete the file.',

@@ -1,4 +1,4 @@
-import { formatLimit, formatUsd, resetText, type Usd } from '../../core/money.js'
+import { formatLimit, formatUsd, type Usd } from '../../core/money.js'
 import type { ProvisionPlan } from '../../core/provision-plan.js'
 import type { ProvisionResult } from '../../core/results.js'
 import type { Spending } from '../../core/spending.js'
@@ -14,6 +14,7 @@ import {
   outcomeLines,
   safetyLines,
   secondKeyLine,
+  setRightLines,
 } from './plan-lines.js'
 
 const CREATES: readonly Column[] = [
@@ -36,16 +37,7 @@ export function provisionPlanView(
   const lines = lostLines(plan.changes)
   for (const { name, email, keyName } of enables)
     lines.push(`${name} (${email}) is back: ${keyName} will be enabled again.`)
-  for (const change of plan.changes) {
-    if (change.kind !== 'update') continue
-    const { name, email, keyName, limit, limitReset } = change
-    const was = [limit && formatLimit(limit.from), limitReset && `reset ${resetText(limitReset.from)}`]
-    const gets = [limit && formatLimit(limit.to), limitReset && `reset ${resetText(limitReset.to)}`]
-    const words = (of: typeof was) => of.filter(Boolean).join(', ')
-    lines.push(
-      `${name} (${email}): ${keyName} was made with ${words(was)}, and will get ${words(gets)} as was asked for.`,
-    )
-  }
+  lines.push(...setRightLines(plan.changes))
   for (const { name, email, keyName, guardrail } of assigns)
     lines.push(`${name} (${email}): ${keyName} will get the guardrail ${guardrail.name}.`)
   if (creates.length > 0) {
@@ -63,6 +55,11 @@ export function provisionPlanView(
   return [
     ...lines,
     `Plan: ${count(creates.length, 'key')} to make${guardrail ? `, with the guardrail ${guardrail.name}` : ''}${enables.length > 0 ? `, ${enables.length} to enable again` : ''}; ${count(plan.keyHolders.length, 'student')} already ${plan.keyHolders.length === 1 ? 'has' : 'have'} one.`,
+    ...(plan.guardrailLeftOut
+      ? [
+          `Other keys of the class have the guardrail ${plan.guardrailLeftOut.name}, and these will not. --guardrail gives it to them.`,
+        ]
+      : []),
     ...plan.secondKeys.map(secondKeyLine),
     ...(dryRun ? standing(plan) : []),
     `The class could then spend ${spendingText(plan.spending)}${plan.balance === null ? '' : `; the account has ${formatUsd(cents(plan.balance))} left`}.`,
