@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { expectLedger } from '../db/inspect.js'
+import { expectLedger } from '../db/open.js'
 import { needsAttention } from '../lib/core/check-report.js'
 import type { CheckResult } from '../lib/core/results.js'
 import { CheckJob } from '../lib/runs/check-job.js'

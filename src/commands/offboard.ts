@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { expectLedger } from '../db/inspect.js'
+import { expectLedger } from '../db/open.js'
 import type { OffboardPlan } from '../lib/core/offboard-plan.js'
 import type { OffboardResult } from '../lib/core/results.js'
 import { OffboardJob } from '../lib/runs/offboard-job.js'

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { expectLedger } from '../db/inspect.js'
+import { expectLedger } from '../db/open.js'
 import type { ProvisionPlan } from '../lib/core/provision-plan.js'
 import type { ProvisionResult } from '../lib/core/results.js'
 import { ProvisionJob } from '../lib/runs/provision-job.js'

@@ -1,4 +1,4 @@
-import { expectLedger } from '../db/inspect.js'
+import { expectLedger } from '../db/open.js'
 import type { RefreshResult } from '../lib/core/results.js'
 import { RefreshJob } from '../lib/runs/refresh-job.js'
 import { Session } from '../lib/runs/session.js'

@@ -1,4 +1,4 @@
-import { expectLedger } from '../db/inspect.js'
+import { expectLedger } from '../db/open.js'
 import type { UpdateResult } from '../lib/core/results.js'
 import type { UpdatePlan } from '../lib/core/update-plan.js'
 import { Session } from '../lib/runs/session.js'

@@ -18,6 +18,8 @@ import { inspectCopy, inspectLedger, ledgerExists } from './inspect.js'
 import { Ledger } from './ledger.js'
 import { bringUpToDate } from './migrate.js'
 
+export { expectLedger } from './inspect.js'
+
 /** Nobody but the owner reads the ledger: it holds the secrets of the keys. */
 const PRIVATE = 0o600
 

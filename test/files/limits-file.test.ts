@@ -166,8 +166,7 @@ describe('reading', () => {
 describe('what follows from a problem of the file', () => {
   const NOTHING_DONE =
     'Nothing was changed, and the file is as it was. Mend it and run the same command again.'
-  const NOT_WRITTEN =
-    'It was saved while the run was at work, and is left as it is. Mend it, then run class-keys refresh-limits-file.'
+  const NOT_WRITTEN = 'It is left as it is. Mend it, then run class-keys refresh-limits-file.'
 
   it.each<[string, (path: string) => Promise<unknown>, string]>([
     ['before anything is changed', loadLimits, NOTHING_DONE],
