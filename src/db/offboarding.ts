@@ -1,4 +1,4 @@
-import { and, eq, gt, isNotNull } from 'drizzle-orm'
+import { and, eq, gt } from 'drizzle-orm'
 import type { Db } from './connection.js'
 import { isThere } from './keys.js'
 import { key, keyState, offboardRun } from './tables.js'
@@ -10,7 +10,7 @@ export function offboardedUnfinished(db: Db): Set<string> {
     .select({ hash: keyState.keyHash })
     .from(keyState)
     .innerJoin(key, eq(key.keyHash, keyState.keyHash))
-    .where(and(isNotNull(keyState.offboardedAt), gt(keyState.offboardedAt, last), isThere))
+    .where(and(gt(keyState.offboardedAt, last), isThere))
     .all()
   return new Set(rows.map((row) => row.hash))
 }

@@ -1,7 +1,6 @@
 import { UsageError } from './errors.js'
 import { isMeant } from './history.js'
-import type { Person } from './student.js'
-import { type StudentRef, studentRef } from './student.js'
+import { type Person, type StudentRef, studentRef } from './student.js'
 
 /**
  * Finds the one student that a person means by an address, an MQ ID, or a part of the name.

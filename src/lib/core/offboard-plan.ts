@@ -1,5 +1,4 @@
-import type { DeleteKey, DeleteLostKey, DisableKey } from './changes.js'
-import { keyRef } from './changes.js'
+import { type DeleteKey, type DeleteLostKey, type DisableKey, keyRef } from './changes.js'
 import { everybody, type KnownClass } from './class-people.js'
 import type { Creation } from './creation.js'
 import { type Settled, settleDoubt } from './doubt.js'

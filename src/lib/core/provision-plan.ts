@@ -180,7 +180,7 @@ function termsToSetRight({ matched }: Matching, { wrongTerms, now }: ProvisionIn
   const asked = new Map(wrongTerms.map((terms) => [terms.hash, terms]))
   return matched.flatMap((match) => {
     const terms = isExpired(match.key, now) ? undefined : asked.get(match.key.hash)
-    return (terms && setRight(match, terms)) ?? []
+    return (terms && setRight(keyRef(match), match.key, terms)) ?? []
   })
 }
 

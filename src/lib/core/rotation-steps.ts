@@ -1,4 +1,12 @@
-import type { AssignGuardrail, CreateKey, DeleteKey, DisableKey, KeyRef, UpdateKey } from './changes.js'
+import {
+  type AssignGuardrail,
+  type CreateKey,
+  type DeleteKey,
+  type DisableKey,
+  type KeyRef,
+  keyRef,
+  type UpdateKey,
+} from './changes.js'
 import { keysOfClass } from './class-people.js'
 import type { Settled } from './doubt.js'
 import { utcText } from './expiry.js'
@@ -143,7 +151,9 @@ function missingGuardrail(
 function wrongNewKey(student: Person, { newHash }: Rotation, { byHash, wrongTerms }: Situation): UpdateKey[] {
   const key = byHash.get(newHash ?? '')
   const terms = key && wrongTerms.find(({ hash }) => hash === key.hash)
-  return (terms && [setRight({ student, key }, terms)].filter((change) => change !== undefined)) ?? []
+  return (
+    (terms && [setRight(keyRef({ student, key }), key, terms)].filter((change) => change !== undefined)) ?? []
+  )
 }
 
 /**

@@ -1,9 +1,10 @@
-import type { CreateKey, UpdateKey } from '../core/changes.js'
+import type { CreateKey } from '../core/changes.js'
 import type { KeyRequest } from '../core/creation.js'
 import { sameExpiry } from '../core/expiry.js'
 import type { Key } from '../core/key.js'
 import { formatLimit, sameLimit } from '../core/money.js'
 import type { StudentOutcome } from '../core/outcome.js'
+import { setRight } from '../core/set-right.js'
 import type { Person } from '../core/student.js'
 import { OpenRouterError } from '../openrouter/errors.js'
 import { outcomeOfFailure } from './failure.js'
@@ -110,7 +111,7 @@ async function createKey(change: CreateKey, intents: Intents, ports: RunPorts) {
   await ledger.completeCreation(id, request, { key: presumed, secret: made.secret }, now())
   const told = made.key ?? (await openRouter.findKey(made.hash).catch(() => undefined))
   if (!told) return { key: presumed, of: { ...outcomeOf(change), hash: made.hash, ...UNTOLD } }
-  const key = await setRight(change, told, ports)
+  const key = await withItsTerms(change, told, ports)
   return { key, of: { ...outcomeOf(change), hash: key.hash, ...verified(change, key) } }
 }
 
@@ -143,19 +144,10 @@ function presumedKey(
  * Sets right what a new key may spend, where that is not what was asked for: the next run would find a key, and
  * be content with it. Gives the key as it is then.
  */
-async function setRight(change: CreateKey, key: Key, ports: RunPorts): Promise<Key> {
-  const { limit, limitReset, keyName } = change
-  if (sameLimit(limit, key.limit) && limitReset === key.limitReset) return key
+async function withItsTerms(change: CreateKey, key: Key, ports: RunPorts): Promise<Key> {
+  const wrong = setRight({ ...outcomeOf(change), hash: key.hash }, key, change)
   // An answer about a key of another name is one about somebody else's.
-  if (key.name !== keyName) return key
-  const wrong: UpdateKey = {
-    kind: 'update',
-    ...outcomeOf(change),
-    hash: key.hash,
-    limit: { from: key.limit, to: limit },
-    ...(limitReset !== key.limitReset && { limitReset: { from: key.limitReset, to: limitReset } }),
-    refills: limitReset,
-  }
+  if (!wrong || key.name !== change.keyName) return key
   const { changed } = await updateKeys([wrong], ports, () => {})
   return changed.get(key.hash) ?? key
 }
