@@ -1,4 +1,5 @@
 import { asUpdate, type UnassignedKey, type UpdateKey } from '../core/changes.js'
+import type { Key } from '../core/key.js'
 import type { StudentOutcome } from '../core/outcome.js'
 import { type Assigned, assignGuardrails } from './guardrails.js'
 import { handOut } from './hand-out.js'
@@ -39,6 +40,11 @@ export abstract class KeyMakingJob<
     )
     this.stoppedBy ??= this.updated.stoppedBy
     return String(this.updated.outcomes.filter(({ outcome }) => outcome === 'updated').length)
+  }
+
+  /** Keys as they are once those that the plan changes are changed. */
+  protected asUpdated(keys: readonly Key[]): Key[] {
+    return keys.map((key) => this.updated.changed.get(key.hash) ?? key)
   }
 
   /** Whether keys are to get a guardrail, new ones or those of an earlier run. */

@@ -119,7 +119,7 @@ export class ProvisionJob extends KeyMakingJob<ProvisionPlan, ProvisionResult['f
 
   /** Writes limits.csv anew, with its targets, and the snapshot. */
   async saveFiles(limits: string): Promise<string> {
-    const keys = this.run.keys.map((key) => this.updated.changed.get(key.hash) ?? key)
+    const keys = this.asUpdated(this.run.keys)
     const answered: ReadonlySet<string> = new Set()
     const files = await saveClassFiles(limits, this.#students, keys, this.session.ledger, answered)
     Object.assign(this.files, files)

@@ -163,7 +163,7 @@ export class RotateJob extends KeyMakingJob<RotationPlan, RotateResult['files']>
     const rotations = await ledger.unfinishedRotations()
     const replaced = rotations.filter(({ closedAt, newHash }) => closedAt === null && newHash !== null)
     const answered = new Set(replaced.map(({ oldHash }) => oldHash))
-    const keys = this.#takenOut.now(this.run.keys).map((key) => this.updated.changed.get(key.hash) ?? key)
+    const keys = this.asUpdated(this.#takenOut.now(this.run.keys))
     const files = await saveClassFiles(limits, this.#people, keys, ledger, answered)
     Object.assign(this.files, files)
     await ledger.closeRotations(this.plan.moot, new Date())
