@@ -148,7 +148,9 @@ async function withItsTerms(change: CreateKey, key: Key, ports: RunPorts): Promi
   const wrong = setRight({ ...outcomeOf(change), hash: key.hash }, key, change)
   // An answer about a key of another name is one about somebody else's.
   if (!wrong || key.name !== change.keyName) return key
-  const { changed } = await updateKeys([wrong], ports, () => {})
+  // The limit goes along where only the period is wrong: an answer that is wrong about one is not trusted about the other.
+  const whole = { ...wrong, limit: { from: key.limit, to: change.limit } }
+  const { changed } = await updateKeys([whole], ports, () => {})
   return changed.get(key.hash) ?? key
 }
 
