@@ -15,7 +15,7 @@ await build({
   splitting: true,
   format: 'esm',
   platform: 'node',
-  target: 'node20.19',
+  target: 'node22.13',
   // oclif must be the one that runs the commands, and better-sqlite3 is a native module.
   external: ['@oclif/*', 'better-sqlite3'],
   // CommonJS packages in the bundle ask for node's own modules.

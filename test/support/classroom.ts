@@ -43,7 +43,7 @@ export function useClassroom(): Classroom {
   const server = setupServer(
     http.all('https://openrouter.ai/api/v1/*', ({ request }) => sandbox.fetch(request)),
   )
-  beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
+  beforeAll(() => server.listen({ onUnhandledFrame: 'error' }))
   afterAll(() => server.close())
   beforeEach(() => {
     sandbox = createSandbox({ managementKey: MANAGEMENT_KEY })

@@ -205,8 +205,8 @@ export class OpenRouter {
       unclear = true
     }
     for (let slowDowns = 0, riddles = 0; ; ) {
-      const slot = await this.#pace.slot(starting).catch(async (reason) => {
-        throw this.#stopping?.aborted ? notSent(unclear) : await fail(reason)
+      const slot = await this.#pace.slot(starting).catch((reason) => {
+        throw this.#stopping?.aborted ? notSent(unclear) : fail(reason)
       })
       try {
         const response = await this.#http(path, {
@@ -233,7 +233,7 @@ export class OpenRouter {
         }
         const wait = patient ? waitOf(error, slowDowns++) : undefined
         if (wait === undefined || waited + wait > PATIENCE_MS) {
-          const failure = await fail(error)
+          const failure = fail(error)
           if (failure instanceof OpenRouterError) failure.afterUnclearTry = unclear
           if (!idempotent) countLost(this.retries, error)
           throw failure

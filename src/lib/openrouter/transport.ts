@@ -1,4 +1,4 @@
-import ky, { HTTPError, type KyInstance, TimeoutError } from 'ky'
+import ky, { HTTPError, type KyInstance, NetworkError, TimeoutError } from 'ky'
 import type { Retries } from '../core/results.js'
 import type { Account } from './account.js'
 import { OpenRouterError, withoutSecrets } from './errors.js'
@@ -28,7 +28,7 @@ class GarbledAnswerError extends Error {
  */
 export function transport(baseUrl: string, managementKey: string, retries: Retries): KyInstance {
   return ky.create({
-    prefixUrl: baseUrl,
+    prefix: baseUrl,
     headers: { authorization: `Bearer ${managementKey}` },
     timeout: TIMEOUT_MS,
     fetch: fetchWhole,
@@ -41,15 +41,20 @@ export function transport(baseUrl: string, managementKey: string, retries: Retri
       retryOnTimeout: true,
       jitter: true,
       backoffLimit: 5_000,
-      shouldRetry: ({ error }) =>
-        error instanceof HTTPError && (retryAfterMs(error.response) ?? 0) > LONGEST_WAIT_MS
-          ? false
-          : undefined,
+      shouldRetry: ({ error }) => {
+        if (!(error instanceof HTTPError)) return isLost(error) || undefined
+        return (retryAfterMs(error.response) ?? 0) > LONGEST_WAIT_MS ? false : undefined
+      },
     },
     hooks: {
       beforeRetry: [({ error }) => countLost(retries, error)],
     },
   })
+}
+
+/** Whether no answer came, or one that tells nothing. ky knows a lost connection by its message, which may change. */
+function isLost(error: unknown): boolean {
+  return error instanceof NetworkError || error instanceof TypeError || error instanceof GarbledAnswerError
 }
 
 /**
@@ -112,9 +117,9 @@ export interface Asked {
  * Turns whatever a request can fail with into the project's own error.
  * @param account whose address is named in the message, so that a wrong one is seen, and whose key never is
  */
-export async function asOpenRouterError(error: unknown, account: Account, asked: Asked): Promise<Error> {
+export function asOpenRouterError(error: unknown, account: Account, asked: Asked): Error {
   const { baseUrl } = account
-  if (error instanceof HTTPError) return fromAnswer(error.response, account, asked)
+  if (error instanceof HTTPError) return fromAnswer(error, account, asked)
   if (error instanceof TimeoutError) {
     return new OpenRouterError('no_answer', `${baseUrl} did not answer within ${TIMEOUT_MS / 1000} seconds.`)
   }
@@ -125,20 +130,20 @@ export async function asOpenRouterError(error: unknown, account: Account, asked:
   if (error instanceof Error && error.name === 'AbortError') {
     return new OpenRouterError('no_answer', 'Interrupted before OpenRouter answered.')
   }
-  if (error instanceof TypeError) {
+  if (error instanceof NetworkError || error instanceof TypeError) {
     const reason = networkReason(error)
     return new OpenRouterError('no_answer', `${baseUrl} could not be reached (${reason}). Check the network.`)
   }
   return error instanceof Error ? error : new Error(String(error))
 }
 
-async function fromAnswer(
-  response: Response,
+function fromAnswer(
+  { response, data }: HTTPError,
   { managementKey, keyVariable = 'OPENROUTER_PROVISIONING_KEY' }: Account,
   { path, proven }: Asked,
-): Promise<OpenRouterError> {
+): OpenRouterError {
   const { status } = response
-  const words = withoutSecrets(await wordsOf(response), managementKey).slice(0, LONGEST_WORDS)
+  const words = withoutSecrets(wordsOf(response, data), managementKey).slice(0, LONGEST_WORDS)
   if (status === 401) {
     const advice = `Check ${keyVariable}; management keys are made at https://openrouter.ai/settings/management-keys.`
     return new OpenRouterError(
@@ -181,23 +186,22 @@ function isWrongAddress(status: number, words: string, { path, proven }: Asked):
   return status === 404 && !proven && !isOfOne && !/workspace/i.test(words)
 }
 
-/** OpenRouter's own message, or what kind of answer it is. */
-async function wordsOf(response: Response): Promise<string> {
-  const body = await response.text()
-  if (isJson(body)) {
-    const answer = errorAnswer.safeParse(JSON.parse(body))
-    if (answer.success) return answer.data.error.message.replace(/\s+/g, ' ').replace(/\.$/, '')
-  }
-  return /^\s*</.test(body) ? HTML : response.statusText || 'no message'
+/** OpenRouter's own message, or what kind of answer it is; ky has parsed the body where it is called JSON. */
+function wordsOf(response: Response, data: unknown): string {
+  const isText = typeof data === 'string'
+  const answer = errorAnswer.safeParse(isText && isJson(data) ? JSON.parse(data) : data)
+  if (answer.success) return answer.data.error.message.replace(/\s+/g, ' ').replace(/\.$/, '')
+  return isText && /^\s*</.test(data) ? HTML : response.statusText || 'no message'
 }
 
 /** The reason of a failed `fetch`, which hides it in nested causes: `ECONNREFUSED`, `ENOTFOUND`, … */
 function networkReason(error: Error): string {
+  let { message } = error
   let cause: unknown = error
   while (cause instanceof Error) {
     if ('code' in cause && typeof cause.code === 'string') return cause.code
-    if (cause instanceof AggregateError && cause.errors.length > 0) cause = cause.errors[0]
-    else cause = cause.cause
+    message = cause.message
+    cause = cause instanceof AggregateError && cause.errors.length > 0 ? cause.errors[0] : cause.cause
   }
-  return error.message
+  return message
 }

@@ -138,5 +138,8 @@ async function stall(answer: Response, signal: AbortSignal): Promise<Response> {
       signal.addEventListener('abort', () => controller.error(signal.reason), { once: true })
     },
   })
-  return new Response(body, { status: answer.status, headers: answer.headers })
+  // With its length told, half an answer cannot be taken for a whole one when the connection ends.
+  const headers = new Headers(answer.headers)
+  headers.set('content-length', String(bytes.length))
+  return new Response(body, { status: answer.status, headers })
 }
