@@ -10,6 +10,8 @@ settings.enableAutoTranspile = false
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { default: pjson } = await import('../package.json', { with: { type: 'json' } })
 const source = JSON.parse(JSON.stringify(pjson).replaceAll('./dist/', './src/'))
+// The build makes their commands ours.
+source.oclif.plugins = ['@oclif/plugin-help', '@oclif/plugin-autocomplete']
 const config = await Config.load({ root, pjson: source, ignoreManifest: true })
 const { tellUncaught } = await import('../src/lib/terminal/uncaught.ts')
 const argv = process.argv.slice(2)

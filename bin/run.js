@@ -1,13 +1,10 @@
 #!/usr/bin/env node
-import { flush } from '@oclif/core/flush'
-import { run } from '@oclif/core/run'
-
-const argv = process.argv.slice(2)
-try {
-  await run(argv, import.meta.url)
-  flush()
-} catch (error) {
-  // Loaded on an error alone: it is not what a start should wait for.
-  const { tellUncaught } = await import('../dist/lib/terminal/uncaught.js')
-  await tellUncaught(error, argv, import.meta.url)
+// Says of a Node that it is too old before anything is loaded that it cannot read: all that is newer is behind the import.
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major > 22 || (major === 22 && minor >= 13)) import('../dist/main.js')
+else {
+  process.exitCode = 1
+  process.stderr.write(
+    `class-keys needs Node.js 22.13 or newer, and this is Node.js ${process.versions.node}: get a newer one at https://nodejs.org/en/download.\n`,
+  )
 }

@@ -61,7 +61,8 @@ describe('what is in the tarball', () => {
 
   test('every command, built', () => {
     const { commands } = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8'))
-    for (const id of Object.keys(commands)) expect(files).toContain(`dist/commands/${id}.js`)
+    for (const { relativePath } of Object.values<{ relativePath: string[] }>(commands))
+      expect(files).toContain(relativePath.join('/'))
   })
 
   test('every migration', () => {

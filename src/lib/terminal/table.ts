@@ -1,5 +1,4 @@
-import cliTruncate from 'cli-truncate'
-import stringWidth from 'string-width'
+import { shortened, widthOf } from './text-width.js'
 
 /** A column of a table. */
 export interface Column {
@@ -79,7 +78,7 @@ function place(text: string, width: number, { align, cut }: Column): string {
 
 function shorten(text: string, width: number, cut: Column['cut']): string {
   if (widthOf(text) <= width) return text
-  const cutTo = cut === 'middle' ? cutMiddle : cliTruncate
+  const cutTo = cut === 'middle' ? cutMiddle : shortened
   // Where the cut falls into a wide character, what comes out may be one column too wide.
   const short = cutTo(text, width)
   return widthOf(short) <= width ? short : cutTo(text, width - 1)
@@ -88,13 +87,8 @@ function shorten(text: string, width: number, cut: Column['cut']): string {
 /** Leaves a quarter to the beginning, and the rest to the end. */
 function cutMiddle(text: string, width: number): string {
   const head = Math.floor(width / 4)
-  const tail = cliTruncate(text, width - head, { position: 'start' }).slice(1)
-  return cliTruncate(text, head + 1) + tail
-}
-
-/** How many columns of a terminal a text takes; most texts are plain ASCII, for which counting is enough. */
-function widthOf(text: string): number {
-  return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(text)
+  const tail = shortened(text, width - head, 'end').slice(1)
+  return shortened(text, head + 1) + tail
 }
 
 /**

@@ -1,5 +1,4 @@
-import stringWidth from 'string-width'
-import wrapAnsi from 'wrap-ansi'
+import { widthOf, wrapped } from './text-width.js'
 
 /**
  * Joins lines, those that are too long for a terminal broken between words; in a pipe each stays one line.
@@ -8,12 +7,11 @@ import wrapAnsi from 'wrap-ansi'
 export function wrapLines(lines: readonly string[], stream: { isTTY?: boolean; columns?: number }): string {
   const { columns } = stream
   if (!stream.isTTY || !columns) return lines.join('\n')
-  return lines.map((line) => (stringWidth(line) > columns ? wrapLine(line, columns) : line)).join('\n')
+  return lines.map((line) => (widthOf(line) > columns ? wrapLine(line, columns) : line)).join('\n')
 }
 
 /** Breaks a line between words; what follows stands as far in as the line did. */
 function wrapLine(line: string, columns: number): string {
   const indent = /^ */.exec(line)?.[0] ?? ''
-  const wrapped = wrapAnsi(line.slice(indent.length), columns - indent.length)
-  return wrapped.replace(/^/gm, indent)
+  return wrapped(line.slice(indent.length), columns - indent.length).replace(/^/gm, indent)
 }

@@ -1,9 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The program as it is installed: over what the build has made. */
 export const PROGRAM = fileURLToPath(new URL('../../../bin/run.js', import.meta.url))
+
+/** What is compiled of the program is kept for all tests, and out of the folders that they look into. */
+export const CACHE = join(tmpdir(), 'class-keys-tests-cache')
 
 /** What a run of the program has left behind. */
 export interface Ended {
@@ -37,7 +42,7 @@ export function start(args: readonly string[], { cwd, env = {}, shell }: RunOpti
   const [file = '', ...rest] = shell === undefined ? command : ['bash', '-c', shell, 'bash', ...command]
   const child = spawn(file, rest, {
     cwd,
-    env: { PATH: process.env.PATH, HOME: cwd, TZ: 'Australia/Sydney', ...env },
+    env: { PATH: process.env.PATH, HOME: cwd, XDG_CACHE_HOME: CACHE, TZ: 'Australia/Sydney', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   return { child, ended: ended(child) }
