@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, link, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ClassKeysError, UsageError } from '../core/errors.js'
 import { notAFile } from './kind.js'
+import { isHeldOpen, unwritableWords } from './unwritable.js'
 
 /** How the files end that are not finished; .gitignore knows it too. */
 const DRAFT = '.class-keys-draft'
@@ -42,9 +44,26 @@ export async function replaceFile(path: string, text: string, mode?: number): Pr
     const draft = await writeDraft(target, text, mode ?? old ?? ORDINARY)
     // The umask has taken from a shared file what its owner had given to others.
     if (mode === undefined && old !== undefined) await chmod(draft, old)
-    await rename(draft, target).catch((error) => discard(draft, error))
+    await renameOver(draft, target).catch((error) => discard(draft, error))
     await syncFolder(target)
   })
+}
+
+/** How often a file is tried again that another program has open, and how long it is waited each time, in milliseconds. */
+const TRIES = 10
+const PAUSE_MS = 100
+
+/** Gives a draft the name of a file that it replaces. A virus scanner lets go of a file soon, a spreadsheet does not. */
+async function renameOver(draft: string, target: string): Promise<void> {
+  for (let n = 1; ; n++) {
+    try {
+      await rename(draft, target)
+      return
+    } catch (error) {
+      if (n === TRIES || !isHeldOpen((error as NodeJS.ErrnoException).code, process.platform)) throw error
+    }
+    await sleep(PAUSE_MS)
+  }
 }
 
 /**
@@ -149,24 +168,14 @@ async function syncFolder(path: string): Promise<void> {
   await folder?.close()
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EFBIG: 'the disk takes no file of that size',
-  ENOENT: 'the folder does not exist',
-  ENOTDIR: 'not a folder',
-}
-
 async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown reason'
+    const { code } = error as NodeJS.ErrnoException
     const folder = dirname(path)
-    const message = `${basename(path)} cannot be written in ${folder} (${REASONS[code] ?? code}). Run class-keys in a folder that you may write to.`
-    throw new ClassKeysError('file_unwritable', message, 1, { cause: error })
+    const beside = await readdir(folder).catch(() => [])
+    const words = unwritableWords({ name: basename(path), folder, code, beside }, process.platform)
+    throw new ClassKeysError('file_unwritable', words, 1, { cause: error })
   }
 }

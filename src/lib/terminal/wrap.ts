@@ -1,11 +1,13 @@
+import { withSymbols } from './symbols.js'
 import { widthOf, wrapped } from './text-width.js'
 
 /**
  * Joins lines, those that are too long for a terminal broken between words; in a pipe each stays one line.
  * @param stream where they go; a terminal tells its width in columns, of which some characters take two
  */
-export function wrapLines(lines: readonly string[], stream: { isTTY?: boolean; columns?: number }): string {
+export function wrapLines(texts: readonly string[], stream: { isTTY?: boolean; columns?: number }): string {
   const { columns } = stream
+  const lines = texts.map((text) => withSymbols(text, stream))
   if (!stream.isTTY || !columns) return lines.join('\n')
   return lines.map((line) => (widthOf(line) > columns ? wrapLine(line, columns) : line)).join('\n')
 }
