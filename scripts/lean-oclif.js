@@ -1,5 +1,5 @@
 // What makes the bundled oclif start in a third of its time, without changing what it does. Each of these was measured;
-// docs/adr/0010-one-bundle.md has the figures. A new oclif that does not fit any more fails the build.
+// docs/adr/0011-one-bundle.md has the figures. A new oclif that does not fit any more fails the build.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
