@@ -1,6 +1,7 @@
 import { closeSync, openSync, realpathSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { ClassKeysError } from '../lib/core/errors.js'
+import { localTime } from '../lib/core/times.js'
 import { asLedgerError, LedgerError } from './errors.js'
 
 /** Held by the one run that may change OpenRouter on behalf of a ledger. */
@@ -39,7 +40,7 @@ export function takeRunLock(ledger: string, command: string, now: Date): RunLock
     sqlite?.close()
     if (!isBusy(error)) throw lockError(error, path, ledger)
     const who = holder
-      ? `class-keys ${holder.command} (process ${holder.pid}) has been at work since ${new Date(holder.started_at).toLocaleString('sv-SE')}`
+      ? `class-keys ${holder.command} (process ${holder.pid}) has been at work since ${localTime(new Date(holder.started_at))}`
       : 'another run of class-keys has just started'
     throw new ClassKeysError('run_under_way', `${ledger} is in use: ${who}. Wait until it has ended.`)
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { ledgerTime, localDate, localTimestamp } from '../../src/lib/core/times.js'
+import { ledgerTime, localDate, localTime, localTimestamp } from '../../src/lib/core/times.js'
 
 describe('local times', () => {
   it.each([
@@ -17,6 +17,8 @@ describe('local times', () => {
     vi.stubEnv('TZ', zone)
     expect(localTimestamp(new Date(moment))).toBe(timestamp)
     expect(localDate(new Date(moment))).toBe(timestamp.slice(0, 8))
+    // Sweden writes the time so.
+    expect(localTime(new Date(moment))).toBe(new Date(moment).toLocaleString('sv-SE'))
   })
 
   it.each([

@@ -11,6 +11,14 @@ export function localTimestamp(at: Date): string {
 }
 
 /**
+ * The local time as `YYYY-MM-DD HH:MM:SS`, as people read it. Formatting it by language takes Node 13 ms the first time,
+ * a tenth of a start.
+ */
+export function localTime(at: Date): string {
+  return localTimestamp(at).replace(/^(\d+)(..)(..)_(..)(..)(..)$/, '$1-$2-$3 $4:$5:$6')
+}
+
+/**
  * A moment as the ledger keeps it: UTC, ISO 8601 with `+00:00`, which every Python back to 3.7 reads
  * (`Z` only since 3.11), so that older tools can go on reading the ledger.
  */

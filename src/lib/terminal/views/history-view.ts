@@ -1,4 +1,5 @@
 import type { HistoryLine } from '../../core/results.js'
+import { localTime } from '../../core/times.js'
 import { keyWords, timeOf } from './plan-lines.js'
 
 /** What `history` shows: a sentence a change with its local time, the newest first. */
@@ -8,7 +9,7 @@ export function historyView(entries: readonly HistoryLine[]): string[] {
     const { name, email, keyName, hash, sentence } = entry
     const key = hash === null ? 'a key that is not in the ledger' : keyWords({ keyName, hash })
     const who = name ? `${name} (${email})` : key
-    const when = timeOf(entry, (at) => new Date(at).toLocaleString('sv-SE'))
+    const when = timeOf(entry, (at) => localTime(new Date(at)))
     return `${when}  ${who}: ${sentence}`
   })
 }

@@ -5,6 +5,7 @@ import { isUnfinished, type OutcomeKind, type StudentOutcome } from '../../core/
 import type { Drift, HistoryLine } from '../../core/results.js'
 import { graveWords, massiveWords, type Safety } from '../../core/safety.js'
 import type { SecondKey } from '../../core/second-keys.js'
+import { localTime } from '../../core/times.js'
 import { count } from '../../core/words.js'
 
 /** How a plan ends that is only shown. */
@@ -85,7 +86,7 @@ export function safetyLines(safety: Safety): string[] {
 
 /** A moment in local time, to the minute: `2026-11-30 23:59`. */
 export function localMinute(at: string): string {
-  return new Date(at).toLocaleString('sv-SE').slice(0, 16)
+  return localTime(new Date(at)).slice(0, 16)
 }
 
 /** When a change was written down, in a form of local time; in the same width what the ledger has, where that is none. */
